@@ -97,7 +97,7 @@ fn hint(origin: Origin, message: &str) -> Option<&'static str> {
         _ if is_denied(message) => {
             Some("the cache's user lacks rights: `shopwarm doctor` names them")
         }
-        Origin::Data => Some("fix the rows or the query: until then they fail again"),
+        Origin::Data => Some("fix these rows or the query; a retry will not help"),
         Origin::Cache => None,
         Origin::Lost => Some("they may be stored or not: warm them again"),
     }

@@ -4,7 +4,7 @@ use super::failure::{Failure, FailureKind};
 use super::nearest::nearest;
 use super::strategy::{Definition, OF_VALUE, StrategyId, Wanted};
 use super::wildcard::{is_pattern, matches};
-use super::wording::{first, quoted};
+use super::wording::first;
 
 /// What was asked for, by name. A name may be a pattern: `catalog/*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -281,8 +281,7 @@ fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
         return failure.hint(format!("`{wanted}` is a {other}: shopwarm warmup {wanted}"));
     }
     if wanted.contains(':') {
-        let key = quoted(wanted);
-        return failure.hint(format!("to warm a key: shopwarm warmup keys {key}"));
+        return failure.hint("to warm a key: shopwarm warmup keys KEY");
     }
     // The context is easily forgotten.
     let bare = |name: &&String| name.rsplit('/').next() == Some(wanted);

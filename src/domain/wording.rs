@@ -39,12 +39,13 @@ pub fn rate(rate: Option<f64>) -> String {
     )
 }
 
-/// `20 ms`, `4.9 s`, `2m 05s`.
+/// `20 ms`, `4.9 s`, `2m 05s`, `4h 44m`.
 pub fn seconds(duration: Duration) -> String {
     match duration.as_secs() {
         0 => format!("{} ms", duration.as_millis()),
         s @ 1..60 => format!("{}.{} s", s, duration.subsec_millis() / 100),
-        s => format!("{}m {:02}s", s / 60, s % 60),
+        s @ 60..3600 => format!("{}m {:02}s", s / 60, s % 60),
+        s => format!("{}h {:02}m", s / 3600, s % 3600 / 60),
     }
 }
 

@@ -32,7 +32,8 @@ pub(super) fn report(report: &Report, document: &Document) {
         }
     }
     add_to_summary(format!(
-        "### shopwarm\n\n{}\n```\n{}```\n",
+        "### shopwarm: {}\n\n{}\n```\n{}```\n",
+        report.outcome().name(),
         document.markdown(),
         document.notes()
     ));

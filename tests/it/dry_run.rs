@@ -1211,6 +1211,17 @@ fn what_is_not_known_may_change() {
         .json();
     let keys = planned("").len();
     assert_eq!(run["would_change"], keys);
+    let shown = lab
+        .with(&definitions(), "dry-run context own -o table")
+        .cache(lab.redis.url().replace("//", "//one:hunter2@"))
+        .run()
+        .expect(0)
+        .stdout;
+    let says = format!("would change up to {keys} of {keys} keys: {keys} not compared");
+    assert!(
+        shown.contains(&says) && shown.contains("not compared\n"),
+        "{shown}"
+    );
     let strategies = run["strategies"].as_array().expect("a list");
     let not_known = strategies
         .iter()

@@ -45,6 +45,24 @@ fn looks_like(name: &str, text: &str) {
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
+/// A misspelt flag is not taken for one that deletes.
+#[test]
+fn nobody_is_talked_into_pruning() {
+    for flag in ["--dryrun", "--dry-run", "--prun"] {
+        let run = shopwarm(&format!("--demo warmup all {flag}"))
+            .run()
+            .expect(2);
+        assert!(!run.stderr.contains("'--prune'"), "{}", run.stderr);
+        let hint = "hint: `shopwarm dry-run` shows what a run would do";
+        assert_eq!(
+            run.stderr.contains(hint),
+            flag.starts_with("--d"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
 #[test]
 fn the_short_help_is_one_screen_with_examples() {
     for command in COMMANDS {

@@ -118,7 +118,7 @@ impl ServerInfo {
         }
         findings.push(match self.clock {
             Some(clock) => clock.finding(),
-            None => Finding::ok("clock", "the database is a file and has this machine's"),
+            None => Finding::ok("clock", "a database file has the clock of this machine"),
         });
         findings
     }

@@ -5,11 +5,12 @@ use clap::{ArgMatches, Command};
 
 use super::parse::command;
 use crate::application::settings::READING;
+use crate::domain::redaction;
 use crate::domain::run::Flags;
 use crate::domain::wording::quoted;
 
-/// The flags that change what is done, as they were given. Neither URLs nor values of variables are
-/// among them: they may hold a secret.
+/// The flags that change what is done, as they were given, without values that may hold a secret: those
+/// of variables, and URLs with a password.
 pub(super) fn flags(matches: &ArgMatches) -> Flags {
     let mut whole = command();
     whole.build();
@@ -20,7 +21,7 @@ pub(super) fn flags(matches: &ArgMatches) -> Flags {
         let is_of_output = arg.get_help_heading() == Some("Output");
         let is_given = || matches.value_source(id) == Some(ValueSource::CommandLine);
         let Some(long) = arg.get_long() else { continue };
-        if is_of_output || id.contains("_url") || !is_given() {
+        if is_of_output || id.contains("_url_") || !is_given() {
             continue;
         }
         let to = match id {
@@ -45,6 +46,7 @@ pub(super) fn flags(matches: &ArgMatches) -> Flags {
                 continue;
             }
             let value = match value.split_once('=') {
+                _ if id.ends_with("_url") && redaction::holds_password(&value) => "…".to_owned(),
                 Some((name, _)) if id == "vars" => format!("{name}=…"),
                 _ => value.into_owned(),
             };
@@ -74,7 +76,10 @@ mod tests {
             "shopwarm --contexts bad --redis-url redis://u:secret@h warmup all --tag a,b \
              --exclude catalog/* --var pin=1234 --verify=99% --strict -q -o json --prefix p:",
         );
-        assert_eq!(flags.everywhere, " --prefix p: --contexts bad");
+        assert_eq!(
+            flags.everywhere,
+            " --cache-url … --prefix p: --contexts bad"
+        );
         let reading = " --tag a --tag b --exclude 'catalog/*' --var pin=… --strict";
         assert_eq!(
             (flags.reading.as_str(), flags.own.as_str()),

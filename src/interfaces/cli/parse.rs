@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
 use clap::builder::{Resettable, StyledStr};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _};
 
@@ -109,11 +109,30 @@ pub fn parse() -> Result<ArgMatches, Exit> {
                 };
             }
             // clap's message quotes the argument, which may be a misplaced URL.
-            let text = error.render().ansi().to_string();
+            let (error, hint) = without_rash_tips(error);
+            let text = format!("{}{hint}", error.render().ansi());
             let text = redaction::text(&text);
             note(&output::notes(&text, output::stderr_width()));
             Exit::Usage
         })
+}
+
+/// A misspelt flag is never taken for one that deletes.
+fn without_rash_tips(mut error: clap::Error) -> (clap::Error, &'static str) {
+    let said = |error: &clap::Error, kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    if ["--prune", "--yes"].contains(&said(&error, ContextKind::SuggestedArg).as_str()) {
+        error.remove(ContextKind::SuggestedArg);
+    }
+    match said(&error, ContextKind::InvalidArg).as_str() {
+        "--dry-run" | "--dryrun" => (
+            error,
+            "hint: `shopwarm dry-run` shows what a run would do\n",
+        ),
+        _ => (error, ""),
+    }
 }
 
 /// The matches of the innermost subcommand; they include global flags.

@@ -47,7 +47,7 @@ fn tour(sample: &Sample, flags: &str) -> String {
             ["dry-run", "keys list --state expiring", "warmup all"],
         ),
         Demo::Failing => (
-            "sample shop: prices without a JSON form, and a column with a new name",
+            "sample shop with errors: prices that are NaN, and a renamed column",
             ["warmup all", "doctor", "keys get Product:id:prod-0002"],
         ),
     };
@@ -57,7 +57,7 @@ fn tour(sample: &Sample, flags: &str) -> String {
         Demo::None | Demo::Shop => {
             "  more:     --demo=stale, --demo=expiring, --demo=failing".to_owned()
         }
-        _ => "  Made anew after 10 minutes, or when its folder is gone.".to_owned(),
+        _ => "  Recreated after 10 minutes, or when you delete the folder.".to_owned(),
     };
     format!(
         "{what}\n  database: {folder}/shop.db\n  cache:    {folder}/cache.db\n  try:      {}\n{more}\n",

@@ -1,5 +1,6 @@
 //! A result with rows, in any of the five formats.
 
+use console::measure_text_width;
 use serde_json::Value;
 
 use super::grid::{self, Heading, Row};
@@ -206,7 +207,16 @@ fn coloured(verdict: &Verdict, width: Option<usize>) -> String {
     };
     let style = colour.on_default().bold();
     let mark = format!("{style}{}{style:#}", verdict.mark);
-    notes(&format!("{mark} {}\n", verdict.text), width)
+    let said = format!("{mark} {}\n", verdict.text);
+    let Some(columns) = width.filter(|columns| measure_text_width(said.trim_end()) > *columns)
+    else {
+        return said;
+    };
+    // A command is never broken, so that it can be copied.
+    match said.split_once("; next: ") {
+        Some((said, next)) => notes(&format!("{said}\n"), Some(columns)) + "  next: " + next,
+        None => notes(&said, Some(columns)),
+    }
 }
 
 pub(crate) fn to_value(value: &impl serde::Serialize) -> serde_json::Value {

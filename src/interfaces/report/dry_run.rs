@@ -64,9 +64,15 @@ impl DryRun<'_> {
         let refreshes = self.options.mode == Mode::Refresh;
         let mut changes = vec![(classes.missing, "missing")];
         changes.extend(refreshed.into_iter().filter(|_| refreshes));
-        changes.push((seen().map(|seen| seen.not_known).sum(), "not known"));
+        changes.push((self.not_known(), "not compared"));
         changes.retain(|(n, _)| *n > 0);
         changes
+    }
+
+    /// Keys of which the cache did not say what it holds.
+    fn not_known(&self) -> u64 {
+        let strategies = self.report.strategies.iter();
+        strategies.map(|strategy| strategy.seen.not_known).sum()
     }
 
     /// Estimated growth of the cache in bytes: missing keys times the mean size; `None`: the
@@ -173,6 +179,7 @@ impl DryRun<'_> {
         let compared = self.compared;
         let strategies = &self.report.strategies;
         let is_partial = strategies.iter().any(StrategyReport::is_unfinished);
+        let not_known = self.not_known();
         let has_orphans = strategies.iter().any(|s| s.seen.orphans.is_some());
         Table::of(move |row: &Row<'_>| row_json(row, compared))
             .strategy(|(line, _)| line.marked())
@@ -191,6 +198,11 @@ impl DryRun<'_> {
                         grouped(line.classes.wrong_type)
                     })
                     .number("identical", 1, |(line, _)| grouped(line.classes.identical))
+            })
+            .when(compared && not_known > 0, |table| {
+                table.number("not compared", 1, move |(line, _)| {
+                    grouped(line.of.map_or(not_known, |of| of.report.seen.not_known))
+                })
             })
             .csv([
                 "missing",
@@ -245,7 +257,8 @@ impl DryRun<'_> {
             _ if !self.compared => format!("would write {planned}"),
             [] => format!("would change none of {planned}"),
             changes => format!(
-                "would change {} of {planned}: {}",
+                "would change {}{} of {planned}: {}",
+                if self.not_known() > 0 { "up to " } else { "" },
                 grouped(self.changed()),
                 changes.join(", ")
             ),

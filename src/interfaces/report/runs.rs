@@ -141,6 +141,12 @@ pub(crate) fn whole(run: &RunRecord, zone: &TimeZone, verbose: bool) -> Document
         run.command,
     );
     shown.footer.insert_str(0, &on);
+    // It is what the reader is looking at.
+    if let Some(verdict) = &mut shown.verdict
+        && let Some(said) = verdict.text.find("; next: shopwarm runs ")
+    {
+        verdict.text.truncate(said);
+    }
     shown
 }
 

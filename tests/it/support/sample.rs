@@ -92,7 +92,7 @@ impl Sample {
         let mut text = format!("$ {line}\n");
         for columns in [40, 80, 120] {
             let (code, shown) = self.shown(columns, line, "NO_COLOR=1");
-            let wide = shown.lines().filter(|l| width(l) > columns);
+            let wide = shown.lines().filter(|l| is_too_wide(l, columns));
             let wide: Vec<&str> = wide.collect();
             assert!(wide.is_empty(), "{name}, {columns} columns: {wide:#?}");
             assert!(!shown.contains('\x1b'), "{name}: colours: {shown:?}");
@@ -134,7 +134,7 @@ impl Sample {
     pub fn screen(&self, name: &str, columns: usize, arguments: &str) {
         let run = self.on_columns(columns, arguments);
         let wide = run.stdout.lines();
-        let wide: Vec<&str> = wide.filter(|l| l.chars().count() > columns).collect();
+        let wide: Vec<&str> = wide.filter(|l| is_too_wide(l, columns)).collect();
         assert!(wide.is_empty(), "{name}: {wide:#?}");
         self.check(&format!("{name}-{columns}"), arguments, &run);
     }
@@ -153,9 +153,9 @@ impl Sample {
     }
 }
 
-/// Columns of a line.
-fn width(line: &str) -> usize {
-    line.chars().count()
+/// A command to copy is never broken.
+fn is_too_wide(line: &str, columns: usize) -> bool {
+    line.chars().count() > columns && !line.starts_with("  next: shopwarm ")
 }
 
 /// Colours as words: `{green}`, and `{}` where the text is plain again.
@@ -208,6 +208,7 @@ fn settings() -> Settings {
             "$1[run]$2[ago]$3",
         ),
         (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ", "[day] "),
+        (r"(?m)^( ?)\[day\] \d{4}-\d\d-\d\d$", "$1[day] [date]"),
         (r"misses in \S+", "misses in [time]"),
         (r"[0-9a-f]{12}-[0-9a-f]{8}", "[run]"),
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "[date]"),
