@@ -2,16 +2,19 @@
 //!
 //! Precedence: flag, environment, systemd credentials, file, default. clap reads the first two.
 
+mod client_files;
 mod command;
 mod connection;
 mod file;
 mod layers;
+mod option_file;
 mod parts;
 mod reading_args;
 mod sample;
 mod schedule;
 mod secret;
 mod serve;
+mod service_file;
 mod token;
 mod urls;
 mod variables;

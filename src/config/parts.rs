@@ -2,7 +2,9 @@
 
 use std::env::var;
 
+use super::client_files::set;
 use super::layers::Provenance;
+use super::option_file;
 use super::secret::Secret;
 use crate::domain::database::{SERVERS, plain_scheme};
 use crate::domain::failure::{Failure, FailureKind};
@@ -69,7 +71,8 @@ const FAMILIES: [Family; 5] = [
     },
 ];
 
-/// The URL that the first family with a host or a database makes, and the variables it was made of.
+/// The URL that the first family with a host or a database makes, or what the clients' own files say,
+/// and where it comes from.
 ///
 /// # Errors
 /// A [`FailureKind::Config`] failure where they do not say enough.
@@ -79,9 +82,23 @@ pub(super) fn database_url() -> Result<Option<(Secret, Provenance)>, Failure> {
         let named = [family.host, family.database];
         named.iter().any(|names| first(names).is_some())
     });
-    let Some(family) = family else {
-        return Ok(None);
-    };
+    let is_postgres = family.is_none_or(|family| family.kind == Ok("postgres"));
+    if let Some(service) = set("PGSERVICE").filter(|_| is_postgres) {
+        let service = encoded(&service.to_string_lossy(), "");
+        let from = Provenance::Environment("PGSERVICE".to_owned());
+        let url = Secret::new(format!("postgres:///?service={service}"));
+        return Ok(Some((url, from)));
+    }
+    match family {
+        Some(family) => of_family(family).map(Some),
+        None => {
+            let url = option_file::url()?.map(Secret::new);
+            Ok(url.map(|url| (url, Provenance::File("~/.my.cnf".into()))))
+        }
+    }
+}
+
+fn of_family(family: &Family) -> Result<(Secret, Provenance), Failure> {
     let mut used = Vec::new();
     let mut take = |names: &'static [&'static str]| {
         let (name, value) = first(names)?;
@@ -124,7 +141,7 @@ pub(super) fn database_url() -> Result<Option<(Secret, Provenance)>, Failure> {
         }
     };
     let from = Provenance::Environment(used.join(", "));
-    Ok(Some((Secret::new(url), from)))
+    Ok((Secret::new(url), from))
 }
 
 fn account(user: Option<String>, password: Option<String>) -> String {
@@ -159,6 +176,10 @@ fn place(kind: &str, host: Option<String>, port: Option<String>, database: &str)
         }
         Some(host) if host.matches(':').count() > 1 && !host.starts_with('[') => {
             format!("[{host}]{port}/{database}")
+        }
+        Some(hosts) if hosts.contains(',') => {
+            let (hosts, port) = (encoded(&hosts, ","), port.replace(':', "&port="));
+            format!("/{database}?host={hosts}{port}")
         }
         // WordPress writes the port behind the host.
         Some(host) if host.contains(':') => format!("{host}/{database}"),

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use super::command;
 use super::connection::ConnectionSettings;
 use super::layers::{Layers, Provenance, Reading, variable};
+use super::option_file;
 use super::parts;
 use super::sample::Sample;
 use super::secret::{Secret, credential};
+use super::service_file;
 use crate::domain::database::plain_url;
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -106,7 +108,15 @@ impl Reading<'_> {
         layers: &Layers<ConnectionSettings>,
         demo: Option<&Sample>,
     ) -> Result<Option<Secret>, Failure> {
-        let found = match (self.find(url, layers, demo), &mut self.refused) {
+        let found = self.find(url, layers, demo);
+        let found = found.and_then(|found| match found {
+            Some((secret, from)) if !url.is_cache => {
+                let plain = Secret::new(plain_url(secret.expose()));
+                Ok(Some((completed(plain)?, from)))
+            }
+            found => Ok(found),
+        });
+        let found = match (found, &mut self.refused) {
             (Err(failure), Some(refused)) => {
                 refused.push(failure);
                 None
@@ -114,8 +124,7 @@ impl Reading<'_> {
             (found, _) => found?,
         };
         let (secret, from) = match found {
-            Some((secret, from)) if url.is_cache => (Some(secret), from),
-            Some((secret, from)) => (Some(Secret::new(plain_url(secret.expose()))), from),
+            Some((secret, from)) => (Some(secret), from),
             None => (None, Provenance::Default),
         };
         self.show(url.setting, secret.as_ref().map(Secret::redacted), from);
@@ -237,4 +246,19 @@ fn from_way(way: usize, from: Provenance) -> Provenance {
         2 => Provenance::Command(Box::new(from)),
         _ => from,
     }
+}
+
+/// The URL with what it leaves to a file of the database's own clients: a service, or a user and a
+/// password.
+///
+/// # Errors
+/// The file is needed and does not say it, or says what we cannot follow; never quotes a value.
+fn completed(url: Secret) -> Result<Secret, Failure> {
+    let scheme = url.expose().split(':').next().unwrap_or_default();
+    let completed = match scheme {
+        "postgres" | "postgresql" => service_file::completed(url.expose())?,
+        "mysql" | "mariadb" => option_file::completed(url.expose())?,
+        _ => None,
+    };
+    Ok(completed.map_or(url, Secret::new))
 }

@@ -10,6 +10,7 @@
     clippy::unnecessary_wraps
 )]
 
+mod addresses;
 mod cache_faults;
 mod changed;
 mod chaos;

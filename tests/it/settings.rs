@@ -155,7 +155,10 @@ fn a_parameter_is_known_or_refused_by_name() {
     let lab = forms();
     for (parameters, words) in [
         ("channel_binding=require", "`channel_binding`"),
-        ("target_session_attrs=read-write", "`target_session_attrs`"),
+        (
+            "target_session_attrs=leader",
+            "target_session_attrs has an unknown value",
+        ),
         ("sslcrl=/x", "`sslcrl`"),
         ("options=-ctimezone%3DAsia/Tokyo", "sets timezone"),
         ("options=-c%20DateStyle%3DGerman", "sets datestyle"),

@@ -7,6 +7,7 @@ use sqlx::error::DatabaseError;
 use sqlx::{AssertSqlSafe, Database};
 
 use super::errors::Explained;
+use super::options::CONNECT_TIMEOUT;
 use super::server_info::{Role, ServerInfo};
 use super::watched::{Waiting, Watched};
 use crate::application::ports::{Dialect, Param, QueryPlan, SourceVitals};
@@ -51,6 +52,11 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
 
     /// The address for messages: host and port, or file, without the password.
     fn place(&self) -> String;
+
+    /// Timeout for a session, which one of several servers may give.
+    fn connect_timeout(&self) -> Duration {
+        CONNECT_TIMEOUT
+    }
 
     /// Timeout for an answer or the next rows. Time spent on the cache does not count.
     fn statement_timeout(&self) -> Duration;

@@ -15,9 +15,6 @@ use crate::domain::backoff::Backoff;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::sync::lock;
 
-/// Timeout for connecting.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Timeout for a lost server to come back.
 pub(super) const RECONNECT: Duration = Duration::from_secs(10);
 
@@ -64,7 +61,8 @@ impl<D: Driver> Opener<D> {
 
     async fn try_connect(&self) -> Result<Session<D>, NoSession> {
         let out = self.shortage.out();
-        match timeout(CONNECT_TIMEOUT, self.driver.connect().boxed()).await {
+        let longest = self.driver.connect_timeout();
+        match timeout(longest, self.driver.connect().boxed()).await {
             Ok(Ok(connection)) => {
                 self.is_back();
                 Ok(Session { connection, out })
@@ -80,7 +78,7 @@ impl<D: Driver> Opener<D> {
             }
             Err(_) if self.is_greeted().await => Err(NoSession::Full(failures::kept_waiting(
                 &self.driver.place(),
-                CONNECT_TIMEOUT,
+                longest,
             ))),
             Err(_) => Err(NoSession::Silent(self.says_nothing())),
         }
@@ -118,7 +116,8 @@ impl<D: Driver> Opener<D> {
 
     /// Whether the server answers. An error is an answer too.
     pub(super) async fn answers(&self) -> bool {
-        match timeout(CONNECT_TIMEOUT, self.driver.connect()).await {
+        let longest = self.driver.connect_timeout();
+        match timeout(longest, self.driver.connect()).await {
             Ok(connected) => matches!(connected, Ok(_) | Err(sqlx::Error::Database(_))),
             // The query that we wait for may use the pooler's last session.
             Err(_) => self.is_greeted().await,
@@ -126,7 +125,8 @@ impl<D: Driver> Opener<D> {
     }
 
     fn says_nothing(&self) -> Failure {
-        let why = format!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
+        let longest = self.driver.connect_timeout();
+        let why = format!("no answer within {} s", longest.as_secs());
         failures::unreachable_because(&self.driver.place(), why)
     }
 

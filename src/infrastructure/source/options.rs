@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::domain::session_zone::SessionZone;
 
+/// Timeout for connecting to a server.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 #[derive(Clone, Debug)]
 pub struct SessionOptions {
     pub statement_timeout: Duration,

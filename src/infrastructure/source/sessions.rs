@@ -12,7 +12,8 @@ use tokio::time::timeout;
 
 use super::driver::{Answer, Connection, Driver};
 use super::failures;
-use super::opener::{CONNECT_TIMEOUT, Opener, PROBE_TIMEOUT, RECONNECT};
+use super::opener::{Opener, PROBE_TIMEOUT, RECONNECT};
+use super::options::CONNECT_TIMEOUT;
 use super::session::{NoSession, Session};
 use super::shortage::{Lender, Shortage};
 use crate::application::ports::SourceVitals;

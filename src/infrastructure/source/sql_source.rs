@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::describe::unencodable;
 use super::driver::Refusal;
 use super::failures::locked_out;
-use super::opener::CONNECT_TIMEOUT;
+use super::options::CONNECT_TIMEOUT;
 use super::reading;
 use super::rows::Reader;
 use super::session::Session;

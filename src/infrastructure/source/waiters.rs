@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 use super::driver::Driver;
-use super::opener::CONNECT_TIMEOUT;
+use super::options::CONNECT_TIMEOUT;
 use super::sessions::Sessions;
 use super::watched::{Waiting, Watched};
 use crate::domain::failure::{Failure, FailureKind};

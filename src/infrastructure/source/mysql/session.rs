@@ -5,7 +5,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::time::timeout;
 
 use super::super::driver::{Answer, safe};
-use super::super::opener::CONNECT_TIMEOUT;
+use super::super::options::CONNECT_TIMEOUT;
 use super::variables;
 
 /// Identifies a server behind a shared address.

@@ -53,7 +53,7 @@ fn lists(list: &str, name: &str) -> bool {
 /// # Errors
 /// A parameter would have no effect; never quotes a value.
 pub(super) fn options(text: &str) -> Result<MySqlConnectOptions, Failure> {
-    let mut url: Url = text.parse().map_err(|_| unparsable())?;
+    let mut url: Url = text.parse().map_err(|_| unparsable(text))?;
     if url.path().trim_matches('/').is_empty() {
         let hint = "add its name: mysql://USER:PASSWORD@HOST/DATABASE";
         return Err(invalid_url("it names no database").hint(hint));
@@ -71,7 +71,7 @@ pub(super) fn options(text: &str) -> Result<MySqlConnectOptions, Failure> {
         }
     }
     url.query_pairs_mut().clear().extend_pairs(kept);
-    let options = MySqlConnectOptions::from_url(&url).map_err(|_| unparsable())?;
+    let options = MySqlConnectOptions::from_url(&url).map_err(|_| unparsable(text))?;
     Ok(options
         .charset("utf8mb4")
         // The server defines `||`, as it does for the shop.
@@ -85,8 +85,15 @@ fn asks_for_nothing(lower: &str, value: &str) -> bool {
     lower == "usessl" && value.eq_ignore_ascii_case("false")
 }
 
-fn unparsable() -> Failure {
-    invalid_url("it cannot be parsed")
+fn unparsable(text: &str) -> Failure {
+    let (_, place) = text.split_once("://").unwrap_or_default();
+    let place = place.split(['/', '?']).next().unwrap_or_default();
+    let hosts = place.rsplit('@').next().unwrap_or_default();
+    match hosts.contains(',') {
+        true => invalid_url("it lists several hosts, and shopwarm connects to one MySQL server")
+            .hint("give the address of one, or of a proxy in front of them"),
+        false => invalid_url("it cannot be parsed"),
+    }
 }
 
 fn refused(name: &str, lower: &str) -> Failure {

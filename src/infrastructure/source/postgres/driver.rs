@@ -9,7 +9,7 @@ use sqlx::{Arguments as _, Column as _, ConnectOptions as _, Row as _, ValueRef 
 use super::super::certificates::certificates;
 use super::super::driver::{Answer, Driver, Refusal};
 use super::super::errors::Explained;
-use super::super::opener::CONNECT_TIMEOUT;
+use super::super::options::CONNECT_TIMEOUT;
 use super::super::options::SessionOptions;
 use super::super::rows::{Broken, NO_COLUMN, Reader, Rows, arguments};
 use super::super::server_info::{Role, ServerInfo};
@@ -20,6 +20,7 @@ use super::cursor::read_once;
 use super::dialect::PostgresDialect;
 use super::numeric::malformed;
 use super::parameters::Parameters;
+use super::servers::Servers;
 use super::transaction::{Settings, Transaction, is_forgotten, unnamed};
 use super::{errors, plan, pooler, schema, server};
 use crate::application::ports::{Dialect, Param, QueryPlan, SourceVitals};
@@ -36,7 +37,7 @@ use crate::domain::session_zone::SessionZone;
 
 #[derive(Clone)]
 pub(crate) struct Postgres {
-    connect: PgConnectOptions,
+    servers: Servers,
     statement_timeout: Duration,
     zone: SessionZone,
     /// Begins every transaction.
@@ -48,20 +49,27 @@ pub(crate) struct Postgres {
 impl Postgres {
     pub(super) fn new(url: &str, options: &SessionOptions) -> Result<Self, Failure> {
         let statement_timeout = options.statement_timeout;
-        let Parameters { connect, settings } = Parameters::read(url)?;
+        let Parameters {
+            servers,
+            target,
+            settings,
+        } = Parameters::read(url)?;
         let begin = |row_security| {
             let settings = Settings::new(settings.clone(), &options.zone);
             let settings = settings.with("row_security", row_security);
             with_timeouts(settings, statement_timeout).begin()
         };
-        Ok(Self {
-            connect: connect
+        let ours = |server: PgConnectOptions| {
+            server
                 .application_name("shopwarm")
                 // A start-up parameter of the driver, which poolers refuse.
                 .extra_float_digits(None)
                 // A named statement would remain on a pooler's session.
                 .statement_cache_capacity(0)
-                .disable_statement_logging(),
+                .disable_statement_logging()
+        };
+        Ok(Self {
+            servers: Servers::new(servers.into_iter().map(ours).collect(), target),
             statement_timeout,
             zone: options.zone.clone(),
             begin: begin("off"),
@@ -118,10 +126,11 @@ impl Driver for Postgres {
     }
 
     fn place(&self) -> String {
-        match self.connect.get_socket() {
-            Some(socket) => socket.display().to_string(),
-            None => format!("{}:{}", self.connect.get_host(), self.connect.get_port()),
-        }
+        self.servers.place()
+    }
+
+    fn connect_timeout(&self) -> Duration {
+        CONNECT_TIMEOUT * u32::try_from(self.servers.count()).unwrap_or(u32::MAX)
     }
 
     fn statement_timeout(&self) -> Duration {
@@ -129,7 +138,7 @@ impl Driver for Postgres {
     }
 
     fn certificates(&self) -> Vec<(String, String)> {
-        certificates(&self.connect)
+        certificates(self.servers.last())
     }
 
     fn filtered(&self) -> Option<Self> {
@@ -140,14 +149,14 @@ impl Driver for Postgres {
 
     /// Also runs a first transaction, to see whether the server or its pooler lets us work.
     async fn connect(&self) -> Answer<PgConnection> {
-        let mut session = self.connect.connect().await?;
+        let mut session = self.servers.connect().await?;
         self.begin(&mut session).await?.end(Answer::Ok(())).await?;
         Ok(session)
     }
 
     /// A pooler accepts every connection, and makes the first statement wait.
     async fn is_greeted(&self) -> bool {
-        self.connect.connect().await.is_ok()
+        self.servers.connect().await.is_ok()
     }
 
     async fn describe(
@@ -232,7 +241,7 @@ impl Driver for Postgres {
     }
 
     async fn pooler(&self, session: &mut PgConnection) -> Answer<Option<Finding>> {
-        pooler::finding(&self.connect, &self.begin, session).await
+        pooler::finding(self.servers.last(), &self.begin, session).await
     }
 
     async fn role(&self, session: &mut PgConnection) -> Answer<Role> {

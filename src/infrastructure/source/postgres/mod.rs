@@ -6,12 +6,15 @@ mod cursor;
 pub(super) mod dialect;
 mod driver;
 mod errors;
+mod hosts;
 mod numeric;
 mod parameters;
 mod plan;
 mod pooler;
 mod schema;
 mod server;
+mod servers;
+mod target;
 mod transaction;
 
 use self::dialect::PostgresDialect;

@@ -1,17 +1,18 @@
 //! Parameters in the URL, and PGOPTIONS. The driver would drop unknown ones, and send the rest at
 //! the start of a session, which poolers refuse: so each is known here or refused.
 
+use super::super::errors::invalid_url;
+use super::target::Target;
+use super::{hosts, transaction};
+use crate::domain::failure::{Failure, FailureKind};
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
-use url::Url;
-
-use super::super::errors::invalid_url;
-use super::transaction;
-use crate::domain::failure::{Failure, FailureKind};
 
 /// Connection options, and the operator's settings for each transaction.
 pub(super) struct Parameters {
-    pub(super) connect: PgConnectOptions,
+    /// One for each server, in the order in which they are tried.
+    pub(super) servers: Vec<PgConnectOptions>,
+    pub(super) target: Target,
     pub(super) settings: Vec<(String, String)>,
 }
 
@@ -67,7 +68,7 @@ const WITHOUT_EFFECT: [&str; 22] = [
 const HARMLESS: [(&str, &[&str]); 4] = [
     ("channel_binding", &["disable", "prefer"]),
     ("gssencmode", &["disable", "prefer"]),
-    ("target_session_attrs", &["any"]),
+    ("load_balance_hosts", &["disable"]),
     ("uselibpqcompat", &["true", "false"]),
 ];
 
@@ -75,25 +76,37 @@ impl Parameters {
     /// # Errors
     /// A parameter is refused; never quotes its value.
     pub(super) fn read(url: &str) -> Result<Self, Failure> {
-        let unreadable = || invalid_url("it cannot be parsed");
-        let mut parsed = Url::parse(url).map_err(|_| unreadable())?;
-        let pairs = parsed.query_pairs().into_owned();
-        let (taken, others): (Vec<_>, Vec<_>) =
-            pairs.partition(|(name, _)| TAKEN.contains(&name.as_str()));
-        parsed.set_query(None);
-        if !taken.is_empty() {
-            parsed.query_pairs_mut().extend_pairs(&taken);
+        let (mut servers, mut others) = (Vec::new(), Vec::new());
+        for mut server in hosts::urls(url)? {
+            let taken: Vec<_>;
+            let pairs = server.query_pairs().into_owned();
+            (taken, others) = pairs.partition(|(name, _)| TAKEN.contains(&name.as_str()));
+            server.set_query(None);
+            if !taken.is_empty() {
+                server.query_pairs_mut().extend_pairs(&taken);
+            }
+            let connect = PgConnectOptions::from_url(&server);
+            servers.push(connect.map_err(|_| invalid_url("it cannot be parsed"))?);
         }
-        let connect = PgConnectOptions::from_url(&parsed).map_err(|_| unreadable())?;
         // The URL's own options were removed: these come from the environment.
-        let mut settings = match connect.get_options() {
+        let mut settings = match servers.first().and_then(PgConnectOptions::get_options) {
             Some(options) => read_options(options, "PGOPTIONS")?,
             None => Vec::new(),
         };
+        let mut target = std::env::var("PGTARGETSESSIONATTRS").ok();
         for (name, value) in others {
-            settings.extend(settings_of(&name, &value)?);
+            match name.as_str() {
+                "target_session_attrs" => target = Some(value),
+                _ => settings.extend(settings_of(&name, &value)?),
+            }
         }
-        Ok(Self { connect, settings })
+        let target = target.filter(|target| !target.is_empty());
+        let target = target.map_or(Ok(Target::Any), |target| Target::parse(&target))?;
+        Ok(Self {
+            servers,
+            target,
+            settings,
+        })
     }
 }
 
@@ -148,7 +161,11 @@ fn unknown(name: &str) -> Failure {
         "channel_binding" => {
             "remove it: channel binding is not supported; sslmode=verify-full checks the server"
         }
-        "target_session_attrs" => "remove it, and give the address of the server that is meant",
+        "load_balance_hosts" => "remove it: the servers are tried in the order of the URL",
+        "passfile" => "remove it, and name the file in PGPASSFILE",
+        "service" => {
+            "give it to --database-url or DATABASE_URL, where the file of services is read"
+        }
         _ => "remove it; docs/database.md lists the parameters that are known",
     };
     invalid_url(why).hint(hint)
