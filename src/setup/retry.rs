@@ -14,6 +14,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// A key to read, to see whether the cache answers.
 const ANY_KEY: &[u8] = b"shopwarm:is-there-anybody";
 
+/// For who does not wait: it may be asleep, or not up yet.
+const ASLEEP: &str = "--wait 30s waits for a server that is starting or asleep";
+
 /// Retries for up to `wait` while a server does not answer or is still starting; `tell` gets each
 /// new reason. A refusal is not retried, since that could lock the user out.
 ///
@@ -35,6 +38,9 @@ where
             Err(failure) if failure.may_pass() => failure,
             done => return done,
         };
+        if wait.is_none() {
+            return Err(may_be_asleep(failure));
+        }
         let left = until.saturating_duration_since(Instant::now());
         let Some(wait) = wait.filter(|_| !left.is_zero()) else {
             return Err(failure);
@@ -45,6 +51,14 @@ where
         }
         sleep(backoff.pause().min(wait).min(left)).await;
     }
+}
+
+fn may_be_asleep(failure: Failure) -> Failure {
+    let hint = match &failure.hint {
+        Some(hint) => format!("{hint}; {ASLEEP}"),
+        None => ASLEEP.to_owned(),
+    };
+    failure.hint(hint)
 }
 
 /// A cache that accepts connections may still be loading its data.
@@ -96,7 +110,11 @@ mod tests {
         ] {
             let (attempts, done) = tried(wait, kind).await;
             assert_eq!(attempts, 1, "{kind:?}");
-            assert!(done.is_err());
+            let hint = done.expect_err("a failure").hint;
+            assert_eq!(
+                hint.is_some_and(|hint| hint.contains("--wait")),
+                wait.is_none()
+            );
         }
     }
 }

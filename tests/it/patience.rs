@@ -45,6 +45,8 @@ fn without_being_asked_nobody_waits() {
     let run = calm(run.run());
     assert!([5, 6].contains(&run.code), "{}", run.stderr);
     assert!(!run.stderr.contains("waiting"), "{}", run.stderr);
+    let hint = "--wait 30s waits for a server that is starting or asleep";
+    assert!(run.stderr.contains(hint), "{}", run.stderr);
     assert_eq!(keys(&redis), 0);
 }
 
@@ -55,6 +57,7 @@ fn waiting_has_an_end() {
     assert!([5, 6].contains(&run.code), "{}", run.stderr);
     assert!(cache.accepted() > 2);
     assert!(run.stderr.contains("error: cannot reach"), "{}", run.stderr);
+    assert!(!run.stderr.contains("--wait"), "{}", run.stderr);
 }
 
 #[test]
