@@ -91,6 +91,7 @@ mod shells;
 mod signals;
 mod snapshots;
 mod source_faults;
+mod sql_forms;
 mod strict;
 mod styles;
 mod supply;

@@ -15,7 +15,7 @@ use sqlparser::ast::{
     Select, SetExpr, TableFactor, Value, visit_expressions_mut,
 };
 
-use super::parse::{lists, on_deep_stack, parse};
+use super::parse::{lists, on_deep_stack, parse_exactly};
 use super::scope::{self, Column, called_function};
 use crate::application::ports::grammar::{Documents, Grammar};
 
@@ -32,7 +32,7 @@ pub fn columns(sql: &str, grammar: &'static Grammar) -> Vec<String> {
         return Vec::new();
     };
     let read = on_deep_stack(|| {
-        let query = parse(sql, grammar, |parser| parser.parse_query())?;
+        let query = parse_exactly(sql, grammar, |parser| parser.parse_query())?;
         let names = reading.of_query(&query, &Tables::default());
         Ok(names.into_iter().collect())
     });
@@ -45,7 +45,7 @@ pub fn columns(sql: &str, grammar: &'static Grammar) -> Vec<String> {
 pub fn without_literals(sql: &str, grammar: &'static Grammar) -> Option<String> {
     let reading = Reading::of(grammar)?;
     let written = on_deep_stack(|| {
-        let mut query = parse(sql, grammar, |parser| parser.parse_query())?;
+        let mut query = parse_exactly(sql, grammar, |parser| parser.parse_query())?;
         let mut is_other = false;
         let _ = visit_expressions_mut(&mut query, |expr| {
             if let Some(rest) = reading.without_literals(expr) {

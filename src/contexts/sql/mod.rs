@@ -16,5 +16,6 @@ pub mod purity;
 pub(super) mod refusal;
 pub mod relations;
 mod scope;
+mod spelling;
 mod walk;
 pub mod with;

@@ -203,7 +203,8 @@ impl Reader<'_> {
             && only.quote_style.is_none()
             && only.value.eq_ignore_ascii_case("only")
         {
-            return refuse(SqlRefused::unreadable("FROM ONLY is not supported"));
+            let refused = SqlRefused::unreadable("FROM ONLY is not supported");
+            return refuse(refused.or_at(Some(Place::from(only))));
         }
         let known = match parts[..] {
             [table] if self.is_cte(table) => true,

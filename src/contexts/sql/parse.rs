@@ -3,10 +3,11 @@
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::lexer::harmless_text;
-use super::refusal::SqlRefused;
+use super::refusal::{SqlRefused, place};
+use super::spelling;
 use crate::application::ports::grammar::Grammar;
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -61,23 +62,54 @@ pub(super) fn with_query<T: Send>(
     })
 }
 
-/// Parses the output of [`harmless_text`].
+/// Parses the output of [`harmless_text`], for checks: what is parsed is not always what is written.
 pub(super) fn parse<T>(
     text: &str,
     grammar: &'static Grammar,
     rule: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
 ) -> Result<T, SqlRefused> {
-    let tokens = Tokenizer::new(grammar.parser, text)
-        .tokenize_with_location()
-        .map_err(ParserError::from)?;
+    parse_tokens(
+        spelling::known(tokens(text, grammar)?, grammar),
+        grammar,
+        rule,
+    )
+}
+
+/// Parses SQL as it is written.
+pub(super) fn parse_exactly<T>(
+    text: &str,
+    grammar: &'static Grammar,
+    rule: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> Result<T, SqlRefused> {
+    parse_tokens(tokens(text, grammar)?, grammar, rule)
+}
+
+fn tokens(text: &str, grammar: &Grammar) -> Result<Vec<TokenWithSpan>, SqlRefused> {
+    let tokens = Tokenizer::new(grammar.parser, text).tokenize_with_location();
+    Ok(tokens.map_err(ParserError::from)?)
+}
+
+fn parse_tokens<T>(
+    tokens: Vec<TokenWithSpan>,
+    grammar: &'static Grammar,
+    rule: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> Result<T, SqlRefused> {
+    let end = tokens.last().map(|token| place(token.span.end));
     let joins = tokens.iter().filter(|token| is_join(&token.token)).count();
     if joins > MAX_JOINS {
         return Err(SqlRefused::TooDeep);
     }
     let mut parser = Parser::new(grammar.parser).with_tokens_with_locations(tokens);
-    let parsed = rule(&mut parser)?;
-    parser.expect_token(&Token::EOF)?;
-    Ok(parsed)
+    let parsed = rule(&mut parser).and_then(|parsed| {
+        parser.expect_token(&Token::EOF)?;
+        Ok(parsed)
+    });
+    parsed.map_err(|error| {
+        // Where the parser stopped, if it does not say where.
+        let next = Some(place(parser.peek_token_ref().span.start));
+        let next = next.filter(|next| next.line > 0);
+        SqlRefused::from(error).or_at(next.or(end))
+    })
 }
 
 fn is_join(token: &Token) -> bool {

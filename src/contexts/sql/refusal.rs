@@ -80,6 +80,17 @@ impl SqlRefused {
         Self::Unreadable { place: None, why }
     }
 
+    /// The same, at this place if it has none.
+    pub(super) fn or_at(self, elsewhere: Option<Place>) -> Self {
+        match self {
+            Self::Unreadable { place: None, why } => Self::Unreadable {
+                place: elsewhere,
+                why,
+            },
+            refused => refused,
+        }
+    }
+
     /// Where in the SQL it is.
     pub fn place(&self) -> Option<Place> {
         match self {
