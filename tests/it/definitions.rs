@@ -826,7 +826,8 @@ fn a_name_that_the_database_does_not_have_is_explained() {
         } else {
             "createdAt"
         };
-        let create = format!("CREATE TABLE shop_goods (id INTEGER, {column} INTEGER)");
+        let create =
+            format!("CREATE TABLE shop_goods (id INTEGER, {column} INTEGER, customer_id INTEGER)");
         lab.database.sql(&create);
         let hint = |sql: &str| {
             let one = strategy("x", "object", "x:{id}", sql);
@@ -855,7 +856,11 @@ fn a_name_that_the_database_does_not_have_is_explained() {
             ),
             (
                 "SELECT id, zz FROM shop_goods",
-                "shop_goods has the columns id, createdAt",
+                "shop_goods has the columns id, createdAt, customer_id",
+            ),
+            (
+                "SELECT id, order_id FROM shop_goods",
+                "shop_goods has the columns id, createdAt, customer_id",
             ),
             (
                 "SELECT goods.id FROM shop_goods g",
