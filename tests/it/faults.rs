@@ -205,7 +205,14 @@ fn a_wrong_password_is_refused_and_never_shown() {
         ),
         (
             format!("redis://{at}"),
-            ["requires a password", "redis://:PASSWORD@HOST"],
+            [
+                "requires a password",
+                "into the cache URL: redis://:PASSWORD@HOST",
+            ],
+        ),
+        (
+            format!("redis://hunter2@{at}"),
+            ["was read as the user name", "redis://:PASSWORD@HOST"],
         ),
         (
             format!("redis://:hunter2@127.0.0.1:{}", open.port()),

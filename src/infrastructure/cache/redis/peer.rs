@@ -12,6 +12,8 @@ const RIGHTS: &str = "a run needs +set and +ping, and +select for a database ind
 const PASSWORD: &str = "the cache refuses the password";
 const SIGN_IN: &str =
     "check user and password in the cache URL; a server without a password refuses any";
+const NOT_THE_USER: &str = "the text before @ in the cache URL was read as the user name: write \
+     redis://:PASSWORD@HOST, or redis://USER:PASSWORD@HOST";
 const COMMAND: &str = "the cache refuses this user a command";
 pub(super) const MAKE_ROOM: &str =
     "raise maxmemory, choose an evicting maxmemory-policy, or warm less (--limit, --exclude)";
@@ -89,7 +91,10 @@ impl Peer {
                 (CacheDenied, COMMAND, hint)
             }
             Some("NOAUTH") => {
-                let hint = "put it into the cache URL: redis://:PASSWORD@HOST";
+                let hint = match self.info.redis_settings().username() {
+                    Some(_) => NOT_THE_USER,
+                    None => "put it into the cache URL: redis://:PASSWORD@HOST",
+                };
                 (CacheDenied, "the cache requires a password", hint)
             }
             Some("WRONGPASS") => (CacheDenied, PASSWORD, SIGN_IN),
