@@ -21,6 +21,11 @@ pub fn parse_toml<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, Fail
 /// An error of a TOML file as [`parse_toml`] says it.
 pub fn invalid(text: &str, file: &str, error: &toml::de::Error) -> Failure {
     let line = line_of(text, error.span().map_or(0, |span| span.start));
+    if let Some((begins, quotes)) = unclosed(text, line) {
+        let what = format!("{file}, line {begins}");
+        let why = format!("the text that begins here has no closing {quotes}");
+        return Failure::new(FailureKind::Config, what, why);
+    }
     let message = error.message();
     let why = plain(message);
     let failure = Failure::new(FailureKind::Config, format!("{file}, line {line}"), why);
@@ -33,6 +38,26 @@ pub fn invalid(text: &str, file: &str, error: &toml::de::Error) -> Failure {
         return failure.hint(format!("did you mean `{meant}`?"));
     }
     failure
+}
+
+/// The line on which a text of several lines begins, with its quotes, if it is what is wrong: only the
+/// quotes that were to open the next text close it, or none.
+fn unclosed(text: &str, line: usize) -> Option<(usize, &'static str)> {
+    [r#"""""#, "'''"].into_iter().find_map(|quotes| {
+        let mut open = None;
+        for (nth, line) in text.lines().enumerate().take(line) {
+            let before = line.trim_end().strip_suffix(quotes);
+            let opens = before.is_some_and(|before| before.trim_end().ends_with('='));
+            match open {
+                Some(begins) if opens => return Some((begins, quotes)),
+                _ if opens => open = Some(nth + 1),
+                _ if line.contains(quotes) => open = None,
+                _ => {}
+            }
+        }
+        let mut rest = text.lines().skip(open?);
+        (!rest.any(|line| line.contains(quotes))).then_some((open?, quotes))
+    })
 }
 
 /// serde's words for a value that is not one of several, as people say it.
@@ -68,6 +93,27 @@ pub fn parse_ttl(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::*;
     use crate::domain::coding::Format;
+
+    #[test]
+    fn an_unclosed_text_is_named_where_it_begins() {
+        for (text, says) in [
+            (
+                "a = 1\nb = ###\nx\n\nc = ###\ny z\n###\n",
+                "line 2: the text that begins here has no closing ###",
+            ),
+            (
+                "a = 1\nb = '''\nx\n",
+                "line 2: the text that begins here has no closing '''",
+            ),
+            ("a = ###\nx \\q\n###\nb = ###\n###\n", "line 2: "),
+            ("a = ###\nx\n###\nprority\n", "line 4: key with no value"),
+            ("a = \"x\nb = 1\n", "line 1: invalid basic string"),
+        ] {
+            let (text, says) = (text.replace("###", "\"\"\""), says.replace("###", "\"\"\""));
+            let wrong = parse_toml::<toml::Table>(&text, "a.toml").expect_err("no TOML");
+            assert!(wrong.to_string().contains(&says), "{text}: {wrong}");
+        }
+    }
 
     #[test]
     fn a_value_in_the_wrong_case_is_recognized() {
