@@ -453,3 +453,14 @@ fn no_secret_is_written_or_said() {
         );
     }
 }
+
+/// Which database it is for is not known then.
+#[test]
+fn what_init_wrote_is_valid_without_a_database() {
+    for dialect in DIALECTS {
+        let shop = Newcomer::on(dialect, &odd(dialect));
+        shop.command("init").run().expect(0);
+        let check = shopwarm("config check").dir(shop.dir.path()).run();
+        assert!(check.expect(0).stdout.starts_with("valid: "), "{dialect:?}");
+    }
+}

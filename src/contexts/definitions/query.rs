@@ -173,13 +173,15 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    /// Checks the text for the connected database; without one, each text for a database of its own.
+    /// Checks the text for the connected database. Without one, each text is checked for a database of
+    /// its own, and a portable one must be valid for one at least: nobody knows yet which it is for.
     fn texts(&self, sql: &Sql, databases: Databases<'_>) -> Result<Query, Wrong> {
         let texts = sql.texts();
         if texts.iter().all(|(_, text)| text.is_none()) {
             return Err(Wrong::missing("sql"));
         }
         let mut query = Query::default();
+        let mut refused = None;
         for grammar in databases {
             let field = |name: &str| {
                 let mut texts = texts.iter();
@@ -202,7 +204,13 @@ impl Checks<'_> {
             };
             let known =
                 |name: &String| self.vars.contains_key(name) || self.each.contains_key(name);
-            let statement = self.statement((field, text), grammar, known, ownership::check)?;
+            let statement = match self.statement((field, text), grammar, known, ownership::check) {
+                Err(wrong) if databases.len() > 1 && field == "sql.any" => {
+                    refused.get_or_insert(wrong);
+                    continue;
+                }
+                statement => statement?,
+            };
             let checked = statement.named.text.clone();
             query.columns.extend(columns::columns(&checked, grammar));
             query.texts.push((checked.clone(), *grammar));
@@ -211,7 +219,10 @@ impl Checks<'_> {
                 query.statement = Some(statement);
             }
         }
-        Ok(query)
+        match refused {
+            Some(wrong) if query.texts.is_empty() => Err(wrong),
+            _ => Ok(query),
+        }
     }
 
     /// Checks what a parameter is repeated for.
