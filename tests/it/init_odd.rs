@@ -357,6 +357,72 @@ fn the_examples_work_as_they_are() {
     }
 }
 
+/// SQLite has no type for them.
+#[test]
+fn texts_that_are_times_say_when_rows_change() {
+    let table = |name: &str, column: &str, value: &str| {
+        format!(
+            "CREATE TABLE {name} (id INTEGER PRIMARY KEY, n TEXT, {column});
+             INSERT INTO {name} WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
+                 SELECT i, 'n' || i, {value} FROM n;"
+        )
+    };
+    let sql = [
+        table("blanks", "changed_at TEXT", "'2026-01-31 12:30:00'"),
+        table(
+            "zones",
+            "updated_at TEXT NOT NULL",
+            "'2026-01-31T12:30:00.5Z'",
+        ),
+        table("seconds", "mtime INTEGER", "1769862600"),
+        table("german", "updated_at TEXT", "'31.01.2026 12:30:00'"),
+        table("days", "date_upd TEXT", "'2026-01-31'"),
+        table("mixed", "modified_at TEXT", "'2026-01-31 12:30:00'"),
+        "UPDATE mixed SET modified_at = '2026-01-31T12:30:00Z' WHERE id = 3;".to_owned(),
+        table("unknown", "geaendert_am DATETIME", "'2026-01-31 12:30:00'"),
+    ];
+    let shop = Newcomer::on(Dialect::Sqlite, &sql.concat());
+    let said = shop.settle().stdout;
+    let by = |table: &str| {
+        let row = said.lines().find(|line| line.trim().starts_with(table));
+        row.and_then(|row| row.split_once("{id}"))
+            .map(|(_, by)| by.trim())
+    };
+    for (table, column) in [
+        ("blanks", "COALESCE(changed_at, '')"),
+        ("zones", "updated_at"),
+        ("seconds", "–"),
+        ("german", "–"),
+        ("days", "–"),
+        ("mixed", "–"),
+        ("unknown", "–"),
+    ] {
+        assert_eq!(by(table), Some(column), "{table}: {said}");
+    }
+    let note = "No column says when rows change: days, german, mixed, seconds, unknown.";
+    assert!(said.contains(note), "{said}");
+    assert!(said.contains("X AS _changed_at or X AS _version"), "{said}");
+    let now = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')";
+    shop.lab.database.sql(&format!(
+        "UPDATE zones SET n = 'new', updated_at = {now} WHERE id = 2"
+    ));
+    let run = shop.command("warmup all --changed -o json").run().expect(0);
+    let report = run.json();
+    let read = |id: &str| {
+        let mut all = report["strategies"].as_array().expect("a list").iter();
+        let found = all.find(|one| one["id"] == id).expect("a strategy");
+        (found["read"].clone(), found["unchanged"].clone())
+    };
+    assert_eq!(read("shop/blank").0, "changed", "{report:#}");
+    assert_eq!(
+        read("shop/zone"),
+        ("changed".into(), 19.into()),
+        "{report:#}"
+    );
+    assert_eq!(read("shop/german").0, "full", "{report:#}");
+    shop.command("verify --require 100%").run().expect(0);
+}
+
 #[test]
 fn tables_are_chosen_by_patterns() {
     let shop = Newcomer::on(Dialect::Sqlite, CHINOOK);

@@ -18,6 +18,8 @@ pub(super) struct Facts {
     pub(super) key: Group,
     /// By each foreign key, in its order.
     pub(super) references: Vec<Group>,
+    /// Columns that are not declared as moments, and hold moments of one format in all rows.
+    pub(super) moments: Vec<String>,
     /// As the database describes the columns that are read.
     pub(super) columns: Option<Columns>,
     /// Why it cannot be read at all.

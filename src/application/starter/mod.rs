@@ -12,6 +12,7 @@ mod form;
 mod guess;
 mod inflection;
 mod list;
+mod moments;
 mod names;
 mod object;
 mod private;
@@ -38,10 +39,14 @@ use super::ports::RowSource;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::nearest::nearest;
 use crate::domain::schema::{Schema, Table};
-use crate::domain::wording::grouped;
+use crate::domain::strategy::{CHANGED_AT, VERSION};
+use crate::domain::wording::{first, grouped};
 
 /// The file with the definitions, and that with the settings.
 pub const DEFINITIONS: &str = "contexts/shop.toml";
+
+/// Tables to name in a note, at most.
+const SHOWN: usize = 8;
 
 /// The files of a shop, and what was chosen.
 #[derive(Debug, Default)]
@@ -122,6 +127,7 @@ pub async fn from_database(
         return Err(nothing(&sections));
     }
     let mut notes = notes(&schema, names.prefix());
+    notes.extend(without_changes(&sections));
     notes.extend(lists.map(str::to_owned));
     if may_hide(source).await? {
         notes.push(hidden(&schema));
@@ -241,6 +247,20 @@ fn told(section: &Section) -> Told {
         keys,
         why: section.reason(),
     }
+}
+
+/// Which tables do not say when their rows change.
+fn without_changes(sections: &[Section]) -> Option<String> {
+    let is_silent = |section: &&Section| section.version.is_none() && section.written().count() > 0;
+    let silent = sections.iter().filter(is_silent);
+    let names: Vec<&str> = silent.map(|section| section.table.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "No column says when rows change: {}. `--changed` reads them in full, and changes during a run \
+             are not noticed. If a column X says it, add X AS {CHANGED_AT} or X AS {VERSION} to the sql.",
+            first(names.into_iter(), SHOWN)
+        )
+    })
 }
 
 fn notes(schema: &Schema, prefix: &str) -> Vec<String> {

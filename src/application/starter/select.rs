@@ -163,10 +163,12 @@ impl<'a> Reading<'a> {
 
     /// The column that says when a row changed.
     pub(super) fn changed(&self) -> Option<&Field> {
+        let is_moment = |field: &Field| {
+            field.kind == Kind::Moment || self.facts.moments.contains(&field.column)
+        };
         let named = |name: &str| {
             let mut fields = self.fields.iter();
-            fields
-                .find(|field| field.kind == Kind::Moment && words(&field.column).join("_") == name)
+            fields.find(|field| is_moment(field) && words(&field.column).join("_") == name)
         };
         CHANGES.split_whitespace().find_map(named)
     }
@@ -192,6 +194,12 @@ impl<'a> Reading<'a> {
         }
         sql
     }
+}
+
+/// Whether a column is named as one that says when a row changed.
+pub(super) fn says_changes(column: &str) -> bool {
+    let name = words(column).join("_");
+    CHANGES.split_whitespace().any(|known| known == name)
 }
 
 /// Items with commas between them; further lines are indented.

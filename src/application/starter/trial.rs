@@ -9,10 +9,12 @@ use futures_util::TryStreamExt as _;
 
 use super::facts::{Facts, Group, MANY, SOME};
 use super::fit::{Field, Fit};
+use super::moments::Moments;
 use super::quoting::quoted;
 use crate::application::ports::{Query, RowSource};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::{Columns, Row};
+use crate::domain::schema::ForeignKey;
 
 /// What its queries are called in the database's list.
 const LABEL: &str = "init";
@@ -122,6 +124,8 @@ async fn leave_out_unreadable(
     Ok(gone)
 }
 
+const FILLED_UP: &str = "filled up with blanks";
+
 /// Columns with values that have no JSON form in their present form, each with the reason.
 type Troubled = BTreeMap<String, String>;
 
@@ -142,14 +146,13 @@ async fn read(
     let places = |names: &[String]| -> Option<Vec<usize>> { names.iter().map(place).collect() };
     let mut key = Counting::new(places(fit.table.key()).filter(|places| !places.is_empty()));
     let references = fit.table.foreign_keys.iter();
-    let mut references: Vec<Counting> = references
-        .map(|key| Counting::new(places(&key.columns)))
-        .collect();
-    let hints = fields.iter().map(|field| field.hint).collect();
+    let counting = |key: &ForeignKey| Counting::new(places(&key.columns));
+    let mut references: Vec<Counting> = references.map(counting).collect();
+    let mut moments = Moments::of(fields, source.dialect());
     let mut troubled = Troubled::new();
     let mut rows = 0;
     let mut batches = source.rows(Query {
-        hints,
+        hints: fields.iter().map(|field| field.hint).collect(),
         ..Query::new(LABEL, sql, Arc::clone(&columns))
     });
     while let Some(batch) = batches.try_next().await? {
@@ -157,14 +160,14 @@ async fn read(
             let row = batch.row(at);
             for (at, field) in fields.iter().enumerate() {
                 let why = match row.json(at) {
-                    Err(why) => why.to_owned(),
-                    Ok(json) if field.is_padded && json.ends_with(b" \"") => {
-                        "filled up with blanks".to_owned()
-                    }
+                    Err(why) => why,
+                    Ok(json) if field.is_padded && json.ends_with(b" \"") => FILLED_UP,
                     Ok(_) => continue,
                 };
-                troubled.entry(field.column.clone()).or_insert(why);
+                let known = troubled.entry(field.column.clone());
+                known.or_insert_with(|| why.to_owned());
             }
+            moments.add(row);
             key.add(row);
             references.iter_mut().for_each(|one| one.add(row));
             rows += 1;
@@ -179,6 +182,7 @@ async fn read(
             false => rows,
         },
         is_large,
+        moments: moments.columns(fields),
         key: key.group(),
         references: references.into_iter().map(Counting::group).collect(),
         columns: Some(columns),

@@ -161,7 +161,8 @@ fn table<'a>() -> Table<'a, &'a Told> {
         .text("keys", 0, |told| said(told))
         .field("keys", |told| told.keys.clone())
         .text("changes by", 1, |told| {
-            told.version.clone().unwrap_or_default()
+            let none = if told.keys.is_empty() { "" } else { "–" };
+            told.version.clone().unwrap_or_else(|| none.to_owned())
         })
         .field("version", |told| told.version.clone())
         .field("why", |told| told.why.clone())
