@@ -109,6 +109,15 @@ fn a_stale_shop_can_be_put_right_and_is_made_anew_later() {
     run(&dir, "--demo=stale warmup all -q").expect(0);
     assert_eq!(states(&dir, "--demo=stale"), [175, 0, 0, 0, 0]);
 
+    // What changed is recent, so that a run may read only that.
+    let other = folder();
+    let changed = run(&other, "--demo=stale warmup all --changed -o json").expect(0);
+    let read = |of: &serde_json::Value| of["read"] == "changed" && of["unchanged"] == 11;
+    let report = changed.json();
+    let strategies = report["strategies"].as_array().expect("a list");
+    assert!(strategies.iter().any(read), "{report:#}");
+    run(&other, "--demo=stale verify").expect(0);
+
     // A file of somebody else stays.
     let other = dir.path().join("stale/notes.txt");
     fs::write(&other, "mine").expect("a file");
