@@ -76,6 +76,7 @@ pub struct PlaceArgs {
     /// Use a sample shop and cache; needs no server
     ///
     /// Both are made on first use. With a value: a shop with known problems, recreated after 10 minutes.
+    /// ./shopwarm.toml is not read, unless --config names it.
     #[arg(long, global = true, hide_short_help = true, value_name = "SHOP", env = "SHOPWARM_DEMO", num_args = 0..=1, require_equals = true, default_missing_value = "shop", ignore_case = true)]
     demo: Option<Demo>,
     /// Folder of the sample shop [default: your cache directory]

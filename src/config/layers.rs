@@ -121,18 +121,32 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The configuration file, if it is named or exists.
+    /// The configuration file, if it is named, or exists and is not for another shop.
     pub(super) fn file(&self) -> Option<PathBuf> {
-        let is_named = self.matches.contains_id("config");
-        (is_named || self.path.exists()).then(|| self.path.clone())
+        let is_read = self.is_named() || (self.wanted_demo().is_none() && self.path.exists());
+        is_read.then(|| self.path.clone())
+    }
+
+    fn is_named(&self) -> bool {
+        self.matches.contains_id("config")
+    }
+
+    fn wanted_demo(&self) -> Option<Demo> {
+        let demo = self.matches.try_get_one::<Demo>("demo").ok().flatten();
+        demo.copied().filter(|demo| *demo != Demo::None)
     }
 
     /// The sample shop, with `--demo`.
-    pub(super) fn demo(&self) -> Result<Option<Sample>, Failure> {
-        let demo = self.matches.get_one::<Demo>("demo").copied();
-        let Some(demo) = demo.filter(|demo| *demo != Demo::None) else {
+    pub(super) fn demo(&mut self) -> Result<Option<Sample>, Failure> {
+        let Some(demo) = self.wanted_demo() else {
             return Ok(None);
         };
+        if !self.is_named() && self.path.exists() {
+            let path = self.path.display();
+            let warning =
+                format!("{path} is not read with --demo; to read it, add --config {path}");
+            self.warnings.push(warning);
+        }
         let set = |name: &str| {
             let value = std::env::var_os(name).filter(|value| !value.is_empty());
             value.map(PathBuf::from)

@@ -79,6 +79,32 @@ fn the_variable_may_say_yes_no_or_which() {
     }
 }
 
+/// Its definitions are of another shop.
+#[test]
+fn a_file_that_is_only_found_is_not_read() {
+    let (dir, own) = (folder(), folder());
+    let path = |file: &str| own.path().join(file);
+    fs::write(path("shopwarm.toml"), "contexts = [\"own.toml\"]\n").expect("a file");
+    let definitions = "[context]\nname = \"own\"\n[strategies.one]\nkey = \"O:{id}\"\n\
+        value = \"object\"\nsql = \"SELECT id FROM gone\"\n";
+    fs::write(path("own.toml"), definitions).expect("a file");
+    let in_it = |arguments: &str| demo(&dir, arguments).dir(own.path()).run();
+    let note = "warning: shopwarm.toml is not read with --demo";
+    let warmed = in_it("--demo warmup all -o json").expect(0);
+    assert!(warmed.stderr.contains(note), "{}", warmed.stderr);
+    assert_eq!(warmed.json()["totals"]["strategies"], 7);
+    assert_eq!(in_it("--demo verify -q").expect(0).stderr, "");
+    let doctor = in_it("--demo doctor").expect(0);
+    assert!(doctor.stdout.contains("7 strategies"), "{}", doctor.stdout);
+    for named in ["--config shopwarm.toml", "--contexts own.toml"] {
+        let named = in_it(&format!("--demo strategies {named} -o csv")).expect(0);
+        assert!(named.stdout.contains("own/one"), "{}", named.stdout);
+        assert!(!named.stdout.contains("catalog/"), "{}", named.stdout);
+    }
+    let without = demo(&dir, "warmup all").dir(own.path()).run().expect(4);
+    assert!(!without.stderr.contains(note), "{}", without.stderr);
+}
+
 /// Keys of each state, as `dry-run` counts them.
 fn states(dir: &TempDir, demo: &str) -> [u64; 5] {
     let report = run(dir, &format!("{demo} dry-run -o json"))
