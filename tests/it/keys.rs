@@ -170,6 +170,35 @@ fn what_is_wrong_with_a_list_is_said() {
 }
 
 #[test]
+fn several_keys_are_shown_one_after_the_other() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    lab.command("warmup all -q").run().expect(0);
+    let (tea, list) = ("Category:list:all", "Category:tree:root");
+    let get = |arguments: &str| lab.command(&format!("keys get {arguments}")).run();
+    let both = get(&format!("{tea} {list}")).expect(0).stdout;
+    let each = [tea, list].map(|key| get(key).expect(0).stdout);
+    let timeless = |text: &str| {
+        let lines = text.lines().filter(|line| !line.starts_with("cached "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(timeless(&both), timeless(&each.join("\n")));
+    // One that is nowhere does not keep the others from being shown.
+    let lines = get(&format!("nothing:1 {tea} -o ndjson")).expect(3).stdout;
+    let keys: Vec<_> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["key"].clone())
+        .collect();
+    assert_eq!(keys, ["nothing:1", tea]);
+    for form in ["--raw", "-o json"] {
+        let refused = get(&format!("{tea} {list} {form}")).expect(2);
+        let says = format!("{form} takes one key");
+        assert!(refused.stderr.contains(&says), "{}", refused.stderr);
+        assert_eq!(refused.stdout, "");
+        get(&format!("{tea} {form}")).expect(0);
+    }
+}
+
+#[test]
 fn a_list_can_be_piped_into_a_run() {
     for dialect in DIALECTS {
         let lab = Lab::shop(dialect);

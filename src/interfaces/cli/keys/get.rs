@@ -17,21 +17,45 @@ use crate::interfaces::report::value::collection_json;
 use crate::setup;
 
 #[derive(Args, Debug)]
-#[command(override_usage = "shopwarm keys get [OPTIONS] <KEY>")]
+#[command(override_usage = "shopwarm keys get [OPTIONS] <KEY>...")]
 pub(crate) struct GetArgs {
-    /// The key, with or without the prefix
-    #[arg(value_name = "KEY")]
-    key: String,
+    /// Keys, with or without the prefix
+    #[arg(required = true, value_name = "KEY")]
+    keys: Vec<String>,
     /// Print only the cached bytes
     #[arg(long, env = "SHOPWARM_RAW", value_parser = clap::builder::FalseyValueParser::new())]
     raw: bool,
 }
 
 pub(super) async fn run(args: &GetArgs, config: &Config, output: &Output) -> Result<Exit, Failure> {
-    match args.raw {
-        true => raw(&args.key, config).await,
-        false => get(&args.key, config, output).await,
+    match args.keys.as_slice() {
+        [key] if args.raw => raw(key, config).await,
+        [_, _, ..] if args.raw => Err(one_only("--raw")),
+        [_, _, ..] if output.format == Format::Json => Err(one_only("-o json")),
+        keys => all(keys, config, output).await,
     }
+}
+
+/// A script reads one value, whatever the number of keys is.
+fn one_only(form: &str) -> Failure {
+    let what = format!("{form} takes one key");
+    Failure::new(FailureKind::Usage, what, "several keys are given")
+        .hint("-o ndjson writes an object per line for each of several keys")
+}
+
+/// Shows each key; ends as the first that is not as it should be.
+async fn all(keys: &[String], config: &Config, output: &Output) -> Result<Exit, Failure> {
+    let mut exit = Exit::Success;
+    for (nth, key) in keys.iter().enumerate() {
+        if nth > 0 && output.format != Format::Ndjson {
+            output.result("\n");
+        }
+        let ended = get(key, config, output).await?;
+        if exit == Exit::Success {
+            exit = ended;
+        }
+    }
+    Ok(exit)
 }
 
 /// Prints only the cached bytes.
