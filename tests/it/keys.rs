@@ -938,3 +938,17 @@ fn a_time_that_may_not_be_asked_is_not_for_ever() {
     assert!(table.contains("not known: NOPERM"), "{table}");
     assert!(get("json").json()["cached"]["ttl_seconds"].is_null());
 }
+
+#[test]
+fn a_file_of_keys_is_not_an_argument() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("my keys"), "Category:list:all\n").expect("a file");
+    let warm = |key: &str| {
+        let run = lab.command("warmup keys").arg(key).dir(dir.path()).run();
+        run.expect(3).stderr
+    };
+    let hint = "shopwarm warmup keys - < 'my keys'";
+    assert!(warm("@my keys").contains(hint), "{}", warm("@my keys"));
+    assert!(!warm("@other").contains("warmup keys -"));
+}

@@ -22,10 +22,12 @@ use crate::application::runs::run::{self, Finished, Run};
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Verified;
+use crate::domain::key::printable;
 use crate::domain::percent::Percent;
 use crate::domain::report::{Report, Stop};
 use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::selection::Selection;
+use crate::domain::wording::quoted;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::{Output, ProgressForm, note};
 use crate::interfaces::report::run::document;
@@ -176,6 +178,15 @@ fn nothing_named() -> Failure {
         .hint("or use --plan FILE, saved by `shopwarm dry-run --plan FILE`")
 }
 
+/// A warning of `@FILE`, which other tools read.
+fn taken_as_key(key: &str) -> Option<String> {
+    let file = key.strip_prefix('@')?;
+    let [key, shown] = [key, file].map(|text| printable(text.as_bytes()));
+    let how = format!("shopwarm warmup keys - < {}", quoted(&shown));
+    let text = format!("warning: `{key}` is taken as a key; to read keys from a file: `{how}`");
+    Path::new(file).is_file().then_some(text)
+}
+
 async fn carry_out(
     args: &WarmupArgs,
     mut config: Config,
@@ -184,6 +195,10 @@ async fn carry_out(
     stop: StopSignal,
 ) -> Result<Done, Failure> {
     let job = Job::new(args, &mut config, info)?;
+    if let (Some(Warmup::Keys(args)), None) = (&args.what, output.log_format) {
+        let notes = args.keys.iter().filter_map(|key| taken_as_key(key));
+        notes.for_each(|note| output.note(&note));
+    }
     deadline(&config, &stop);
     let warming = warm(&job, &config, output, &stop);
     let (finished, verified) = match warming.instrument(run::span(&job.info)).await {
