@@ -36,7 +36,8 @@ fn the_whole_shop_is_warmed_and_its_report_read() {
     }
     page.sees("#running-note", "Nothing is running.");
     page.sees("#past-note", "No runs yet.");
-    page.sees("#schedule-title", "UTC");
+    let title_of_jobs = page.sees("#schedule-title", "UTC");
+    assert_eq!(title_of_jobs, "Next runs times in UTC");
     let nightly = page.sees("#schedule .job:nth-child(2)", "02:00");
     assert!(!nightly.contains("UTC"), "once is enough: {nightly}");
     let jobs = page.texts("#schedule h3");
@@ -307,7 +308,8 @@ fn a_run_is_as_its_job_says_unless_the_dialog_says_otherwise() {
         &["n"],
         &strategy("n", "object", "N:{id}", "SELECT id FROM n"),
     );
-    let job = "mode = \"only-missing\"\n[schedule.few]\ncron = \"0 2 * * *\"\nwarmup = \"all\"\nlimit = 3\ngentle = true\n";
+    let job = "mode = \"only-missing\"\n[schedule.few]\ncron = \"0 2 * * *\"\nwarmup = \"all\"\nlimit = 3\ngentle = true\n\
+        [schedule.far]\ncron = \"0 3 * * *\"\nwarmup = \"all\"\ntimezone = \"Europe/Berlin\"\n";
     let (_dir, config) = file("shopwarm.toml", job);
     let serve = lab
         .with(&definitions, "serve")
@@ -329,6 +331,8 @@ fn a_run_is_as_its_job_says_unless_the_dialog_says_otherwise() {
         server.get(&format!("/admin/runs/{id}"))["report"].take()
     };
 
+    let far = page.sees("#schedule .job:has([data-key='job far'])", "03:00");
+    assert!(far.contains("times in Europe/Berlin"), "{far}");
     page.click("[data-key='job few']");
     let asked = page.sees("#confirm", "Run now: few");
     assert!(asked.contains("limit 3"), "{asked}");
@@ -356,6 +360,10 @@ fn a_run_is_as_its_job_says_unless_the_dialog_says_otherwise() {
     assert_eq!(chosen(), json!(["only-missing", false, false]));
     page.click(START);
     page.sees(&format!("{RUN} .counts"), "3 skipped");
+    // The report warns as the command line does.
+    page.click("#past tbody button");
+    let warned = "not protected against changes during the run: own/n (no _version in the query)";
+    page.sees("#report", warned);
     assert_eq!(page.complaints(), [""; 0]);
 }
 
@@ -371,7 +379,13 @@ fn a_run_says_how_long_it_takes_and_what_holds_it_back() {
             "SELECT id FROM n",
         )
     };
-    let definitions = own(&["n"], &(one("a") + &one("b")));
+    let few = strategy(
+        "few",
+        "object",
+        "few:{id}",
+        "SELECT id FROM n WHERE id <= 10",
+    ) + "priority = 9\n";
+    let definitions = own(&["n"], &(few + &one("a") + &one("b")));
     lab.warm(&definitions).expect(0);
     let server = Serve::start(lab.with(&definitions, "serve --rate 100 --batch-size 20"));
     let page = server.page();
@@ -380,15 +394,30 @@ fn a_run_says_how_long_it_takes_and_what_holds_it_back() {
     page.sees(&format!("{RUN} .held"), "Limited by rate 100 keys/s.");
     page.sees(&format!("{RUN} .left"), "about ");
     // Of the second strategy it knows the size of the last run.
-    page.sees(&format!("{RUN} .counts"), " of about 4,000 keys");
+    page.sees(&format!("{RUN} .counts"), " of about 4,010 keys");
     title(&page, "running: shopwarm");
     let whole = "return document.querySelector('.bar.whole').ariaValueText";
     let whole = page.script(whole, json!([]));
     assert!(
         whole
             .as_str()
-            .is_some_and(|text| text.contains("0 of 2 strategies")),
+            .is_some_and(|text| text.contains("1 of 3 strategies")),
         "{whole}"
+    );
+    // A bar is full of what is done, and shows no failure where there is none.
+    let bars = "return [...document.querySelectorAll('.bars .bar')].map((bar) => [
+        bar.parentElement.dataset.strategy,
+        Math.round(100 * bar.firstChild.offsetWidth / bar.clientWidth), bar.lastChild.offsetWidth])";
+    let bars = page.script(bars, json!([]));
+    assert_eq!(
+        (&bars[0], &bars[2]),
+        (&json!(["own/few", 100, 0]), &json!(["own/b", 0, 0])),
+        "{bars}"
+    );
+    assert_eq!(
+        (&bars[1][0], &bars[1][2]),
+        (&json!("own/a"), &json!(0)),
+        "{bars}"
     );
 
     // In the colours of a user who needs a high contrast.

@@ -15,6 +15,7 @@ use crate::application::record::RunRecord;
 use crate::application::record::line::RunLine;
 use crate::application::runs::live::LiveRun;
 use crate::domain::report::Stop;
+use crate::interfaces::report::run::warnings;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Runs {
@@ -40,6 +41,8 @@ pub(super) struct RunShown {
     /// How it ended at a glance: `✓`, `!` or `✗`; null while it runs.
     #[schema(required = true, example = "✓")]
     mark: Option<String>,
+    /// What the command line warns of below the report.
+    warnings: Vec<String>,
     /// The report, or its state so far.
     report: RunRecord,
 }
@@ -61,6 +64,7 @@ pub(super) async fn show(
             None => "running",
         },
         mark: report.mark().map(|mark| mark.to_string()),
+        warnings: warnings(&report),
         report,
     }))
 }

@@ -90,11 +90,9 @@ fn footer(record: &RunRecord, verbose: bool) -> String {
     let counts = &record.totals.counts;
     let notes = |strategy| strategy_notes(strategy, verbose);
     let mut lines: Vec<String> = record.strategies.iter().flat_map(notes).collect();
-    lines.extend(record.warnings.iter().map(|text| format!("! {text}")));
-    lines.extend(unprotected_lines(&record.strategies));
-    lines.extend(to_the_second_line(&record.strategies));
+    lines.extend(warnings(record).iter().map(|text| format!("! {text}")));
     lines.extend(overtaken_line(counts));
-    lines.extend(unverified_line(counts));
+    lines.extend(unverified_line(counts).map(|text| format!("✗ {text}")));
     lines.extend(record.strategies.iter().filter_map(read_line));
     lines.extend(record.pace.as_ref().map(pace_line));
     if counts.pruned > 0 {
@@ -106,6 +104,14 @@ fn footer(record: &RunRecord, verbose: bool) -> String {
         lines.push(format!("✗ {total} without a strategy: {list}"));
     }
     joined(lines)
+}
+
+/// What people should know of a run beside its errors.
+pub(in crate::interfaces) fn warnings(record: &RunRecord) -> Vec<String> {
+    let mut lines = record.warnings.clone();
+    lines.extend(unprotected_lines(&record.strategies));
+    lines.extend(to_the_second_line(&record.strategies));
+    lines
 }
 
 /// Strategies that may have left stale values, and why.
@@ -129,7 +135,7 @@ fn unprotected_lines(strategies: &[StrategyRecord]) -> Vec<String> {
             true => "all strategies".to_owned(),
             false => first(ids.iter().copied(), SHOWN_NAMES),
         };
-        format!("! not protected against changes during the run: {who} ({why})")
+        format!("not protected against changes during the run: {who} ({why})")
     };
     reasons.into_iter().map(line).collect()
 }
@@ -144,7 +150,7 @@ fn to_the_second_line(strategies: &[StrategyRecord]) -> Option<String> {
     let ids: Vec<&str> = coarse.map(|strategy| strategy.id.as_str()).collect();
     (!ids.is_empty()).then(|| {
         format!(
-            "! protected only to the second, because _version has whole seconds: {} (better: {FINER})",
+            "protected only to the second, because _version has whole seconds: {} (better: {FINER})",
             ids.join(", ")
         )
     })
@@ -153,8 +159,7 @@ fn to_the_second_line(strategies: &[StrategyRecord]) -> Option<String> {
 /// Keys that may be stale.
 fn unverified_line(counts: &Counts) -> Option<String> {
     let unverified = keys(counts.unverified);
-    (counts.unverified > 0)
-        .then(|| format!("✗ {unverified} could not be verified and may be stale"))
+    (counts.unverified > 0).then(|| format!("{unverified} could not be verified and may be stale"))
 }
 
 /// How `--changed` read a strategy.

@@ -459,11 +459,15 @@ async function start(what, address, body) {
 
 // ---------------------------------------------------------------------------------- schedule
 
+/** The database of time zones has several names for UTC. */
+const zoneName = (zone) => (/^(Etc\/)?(UTC|UCT|Zulu|Universal)$/.test(zone ?? "") ? "UTC" : inert(zone ?? ""));
+
 function showSchedule(answer) {
   const jobs = list(answer.jobs);
-  byId("zone").textContent = answer.timezone ? `times in ${answer.timezone}` : "";
+  const zone = zoneName(answer.timezone);
+  byId("zone").textContent = zone ? `times in ${zone}` : "";
   if (jobs.length === 0) note("schedule", "No jobs are scheduled. Add jobs to shopwarm.toml under [schedule.NAME].");
-  draw("schedule", [answer.timezone, jobs], () => jobs.map((job, nth) => jobSheet(job, answer.timezone, nth)));
+  draw("schedule", [zone, jobs], () => jobs.map((job, nth) => jobSheet(job, zone, nth)));
 }
 
 /** What a job says about its runs: everything but what it is and when. */
@@ -480,7 +484,8 @@ function jobSheet(job, zone, nth) {
   const about = `Warms ${what}, as the job does at its times${more.length > 0 ? `: ${more.join(", ")}` : ""}.`;
   const run = starter("Run now", `Run now: ${job.name}`, `job ${job.name}`, `admin/schedule/${part(job.name)}/run?wait=false`, { about, own: job });
   const next = list(job.next);
-  const facts = [job.timezone && job.timezone !== zone ? `times in ${job.timezone}` : "", `cron ${words(job.cron)}`, ...own, job.overlap === "queue" ? "waits for an active run" : ""];
+  const ownZone = zoneName(job.timezone);
+  const facts = [ownZone && ownZone !== zone ? `times in ${ownZone}` : "", `cron ${words(job.cron)}`, ...own, job.overlap === "queue" ? "waits for an active run" : ""];
   return make("article", { class: "job", "aria-labelledby": `job-${nth}` },
     make("div", { class: "line" }, make("h3", { class: "data", id: `job-${nth}`, text: words(job.name) }), run),
     make("p", {}, "Warms ", data(what)),
@@ -559,8 +564,8 @@ async function loadRuns() {
 
 /** The report of a run, with its mark. */
 async function askReport(id) {
-  const { status, mark: given, report } = await ask(`admin/runs/${part(id)}`);
-  return { ...report, mark: given, running: status === "running" };
+  const { status, mark: given, warnings, report } = await ask(`admin/runs/${part(id)}`);
+  return { ...report, mark: given, warnings, running: status === "running" };
 }
 
 async function showReport(id) {
@@ -938,7 +943,7 @@ class Bar {
     this.begun = false;
     this.ended = false;
     this.done = make("i");
-    this.lost = make("i", { class: "lost" });
+    this.lost = make("i", { class: "lost", hidden: true });
     this.track = make("div", { class: "bar", role: "progressbar", "aria-label": words(id), "aria-valuemin": 0, "aria-valuetext": "waiting" }, this.done, this.lost);
     this.keys = make("span", { class: "number keys" });
     this.pace = make("span", { class: "number quiet pace" });
@@ -1011,7 +1016,8 @@ class Bar {
     const wrong = failed + unknown;
     this.track.classList.toggle("unmeasured", !measured);
     this.done.style.width = measured ? (complete && whole === 0 ? "100%" : share(total - wrong)) : "";
-    this.lost.style.width = measured ? share(wrong) : "0";
+    this.lost.style.width = share(wrong);
+    this.lost.hidden = !measured || wrong === 0;
     const begun = total > 0 || !this.ended || complete;
     this.keys.textContent = !begun ? "" : known && !complete ? overWhole(total, this) : keys(total);
     const pace = this.ended ? (ms > 0 ? (total * 1000) / ms : undefined) : this.counts.keys_per_second;
