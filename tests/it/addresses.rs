@@ -154,7 +154,8 @@ fn a_service_is_looked_up() {
         ".pg_service.conf",
         &format!(
             "# ours\n[shop]\nhost=127.0.0.1\nport={port}\nuser=shop\npassword=shop-secret\n\
-             dbname={name}\nconnect_timeout=3\n[wrong]\nhost=127.0.0.1\npassword=s3cret\n\
+             dbname={name}\nconnect_timeout=3\n[far]\nhost=far.invalid\nport=1\ndbname=far\nuser=far\n\
+             password=shop-secret\n[wrong]\nhost=127.0.0.1\npassword=s3cret\n\
              sslcompression=1\n[ldap]\nldap://directory/s3cret\n"
         ),
     );
@@ -172,7 +173,7 @@ fn a_service_is_looked_up() {
         // The URL goes before the service.
         &|run| {
             with(run).database(format!(
-                "postgres://shop@localhost:{port}/{name}?service=shop"
+                "postgres://shop@127.0.0.1:{port}/{name}?service=far"
             ))
         },
     ];
