@@ -42,6 +42,13 @@ pub enum Origin {
 }
 
 impl Cause {
+    /// Whether it is the same fault, in other keys.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.message == other.message
+            && self.hint == other.hint
+            && self.unconfirmed == other.unconfirmed
+    }
+
     pub fn is_denied(&self) -> bool {
         is_denied(&self.message)
     }

@@ -11,7 +11,7 @@ use super::document::{Document, to_value};
 use super::grid::Tone;
 use super::runs::outcome;
 use super::table::Table;
-use super::words::{NONE, joined, strategy_notes};
+use super::words::{NONE, error_notes, joined};
 use crate::application::record::line::RunLine;
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::report::Stage;
@@ -74,7 +74,7 @@ impl<'a> Pair<'a> {
     fn new_errors(&self) -> Vec<String> {
         let is_bad = |s: &&StrategyRecord| s.status == Stage::Failed || s.counts.wrong() > 0;
         match (self.before.filter(is_bad), self.after.filter(is_bad)) {
-            (None, Some(after)) => strategy_notes(after, false),
+            (None, Some(after)) => error_notes([after], false),
             _ => Vec::new(),
         }
     }

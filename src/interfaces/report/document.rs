@@ -206,8 +206,12 @@ fn coloured(verdict: &Verdict, width: Option<usize>) -> String {
         Mark::Notice | Mark::Changes => anstyle::AnsiColor::Yellow,
     };
     let style = colour.on_default().bold();
-    let mark = format!("{style}{}{style:#}", verdict.mark);
-    let said = format!("{mark} {}\n", verdict.text);
+    let (mark, bold) = (verdict.mark, anstyle::Style::new().bold());
+    let (text, next) = match verdict.text.split_once("; next: ") {
+        Some((text, next)) => (text, format!("; next: {next}")),
+        None => (verdict.text.as_str(), String::new()),
+    };
+    let said = format!("{style}{mark}{style:#} {bold}{text}{bold:#}{next}\n");
     let Some(columns) = width.filter(|columns| measure_text_width(said.trim_end()) > *columns)
     else {
         return said;

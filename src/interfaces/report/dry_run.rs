@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::document::{Document, to_value};
 use super::inspected::{Inspected, Line, run_json, totals_json};
 use super::table::Table;
-use super::words::{expectation, joined, not_known, optional, strategy_notes};
+use super::words::{error_notes, expectation, joined, not_known, optional};
 use crate::application::ports::{Headroom, Mode, QueryPlan};
 use crate::application::record::whole_seconds;
 use crate::application::run_state::options::Options;
@@ -228,8 +228,11 @@ impl DryRun<'_> {
         let mut lines: Vec<String> = Vec::new();
         let strategies = self.report.strategies.iter();
         lines.extend(strategies.filter_map(|strategy| sample_line(strategy, verbose)));
+        lines.extend(error_notes(
+            inspected.iter().map(|one| &one.record),
+            verbose,
+        ));
         for strategy in inspected {
-            lines.extend(strategy_notes(&strategy.record, verbose));
             lines.extend(not_known(strategy.report).filter(|_| self.compared));
         }
         lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));

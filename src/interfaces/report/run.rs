@@ -7,7 +7,7 @@ use indicatif::HumanBytes;
 use super::document::{Document, to_value};
 use super::table::Table;
 use super::verify::{requirement_lines, requirements_json, verified_json};
-use super::words::{NONE, expectation, joined, listed, marked, not_known, strategy_notes};
+use super::words::{NONE, error_notes, expectation, joined, listed, marked, not_known};
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::changes::ReadHow;
 use crate::domain::counts::Counts;
@@ -88,8 +88,7 @@ pub(crate) fn document(record: &RunRecord, verified: Option<&Verified>, verbose:
 /// The notes below the table: errors and other facts.
 fn footer(record: &RunRecord, verbose: bool) -> String {
     let counts = &record.totals.counts;
-    let notes = |strategy| strategy_notes(strategy, verbose);
-    let mut lines: Vec<String> = record.strategies.iter().flat_map(notes).collect();
+    let mut lines = error_notes(&record.strategies, verbose);
     lines.extend(warnings(record).iter().map(|text| format!("! {text}")));
     lines.extend(overtaken_line(counts));
     lines.extend(unverified_line(counts).map(|text| format!("✗ {text}")));

@@ -6,7 +6,7 @@ use super::document::Document;
 use super::grid::Tone;
 use super::inspected::{Inspected, Line, merge, run_json, totals_json};
 use super::table::Table;
-use super::words::{Marked, expectation, joined, not_known, share, strategy_notes};
+use super::words::{Marked, error_notes, expectation, joined, not_known, share};
 use crate::domain::expected::Size;
 use crate::domain::gate::Judged;
 use crate::domain::report::{Report, StrategyReport};
@@ -50,9 +50,8 @@ impl Verification<'_> {
     }
 
     fn footer(&self, inspected: &[Inspected<'_>], verbose: bool) -> String {
-        let mut lines = Vec::new();
+        let mut lines = error_notes(inspected.iter().map(|one| &one.record), verbose);
         for strategy in inspected {
-            lines.extend(strategy_notes(&strategy.record, verbose));
             lines.extend(not_known(strategy.report));
             let outside = strategy.report.seen.ttl_outside;
             if outside > 0 {

@@ -6,15 +6,19 @@ use jiff::tz::TimeZone;
 
 use super::grid::Tone;
 use crate::application::record::StrategyRecord;
+use crate::domain::cause::Cause;
 use crate::domain::entry::KeyError;
 use crate::domain::expected::Expected;
 use crate::domain::failure;
 use crate::domain::key::shortened;
 use crate::domain::report::{Stage, StrategyReport};
-use crate::domain::wording::{grouped, keys};
+use crate::domain::wording::{first, grouped, keys};
 
 /// Max length of a key in tables.
 const SHOWN_KEY: usize = 120;
+
+/// Max strategies that are named in a note.
+const SHOWN_IDS: usize = 3;
 
 /// An unknown number.
 pub(crate) const NONE: &str = "–";
@@ -82,18 +86,75 @@ pub(crate) fn joined(lines: Vec<String>) -> String {
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
-/// The errors of a strategy, by cause.
-pub(crate) fn strategy_notes(strategy: &StrategyRecord, verbose: bool) -> Vec<String> {
+/// What went wrong in some strategies: first what failed as a whole, then keys, both by cause.
+pub(crate) fn error_notes<'s>(
+    strategies: impl IntoIterator<Item = &'s StrategyRecord>,
+    verbose: bool,
+) -> Vec<String> {
+    let strategies: Vec<&StrategyRecord> = strategies.into_iter().collect();
+    let mut lines = failures(&strategies);
+    lines.extend(causes(&strategies));
+    let rest = |strategy: &&StrategyRecord| other_notes(strategy, verbose);
+    lines.extend(strategies.iter().flat_map(rest));
+    lines
+}
+
+/// Strategies that failed, those with the same error together.
+fn failures(strategies: &[&StrategyRecord]) -> Vec<String> {
+    let mut failures: Vec<(String, Option<&str>, Vec<&str>)> = Vec::new();
+    for strategy in strategies {
+        let Some(error) = &strategy.error else {
+            continue;
+        };
+        let (error, hint) = (
+            failure::about(error, &strategy.id),
+            strategy.hint.as_deref(),
+        );
+        let same =
+            |(known, fix, _): &&mut (String, Option<&str>, _)| *known == error && *fix == hint;
+        match failures.iter_mut().find(same) {
+            Some((_, _, ids)) => ids.push(&strategy.id),
+            None => failures.push((error, hint, vec![&strategy.id])),
+        }
+    }
+    let lines = failures.iter().flat_map(|(error, hint, ids)| {
+        let line = format!("✗ {}: {error}", first(ids.iter().copied(), SHOWN_IDS));
+        let hint = hint.map(|hint| format!("    hint: {hint}"));
+        std::iter::once(line).chain(hint)
+    });
+    lines.collect()
+}
+
+/// Keys that failed, those with the same cause together.
+fn causes(strategies: &[&StrategyRecord]) -> Vec<String> {
+    let mut causes: Vec<(Cause, Vec<&str>)> = Vec::new();
+    for strategy in strategies {
+        for cause in &strategy.causes {
+            let same = |(known, _): &&mut (Cause, Vec<&str>)| known.is_like(cause);
+            match causes.iter_mut().find(same) {
+                Some((known, ids)) => {
+                    known.keys += cause.keys;
+                    ids.push(&strategy.id);
+                }
+                None => causes.push((cause.clone(), vec![&strategy.id])),
+            }
+        }
+    }
+    let lines = causes.iter().flat_map(|(cause, ids)| {
+        let ids = first(ids.iter().copied(), SHOWN_IDS);
+        let lines = [
+            format!("✗ {ids}: {cause}"),
+            format!("    {}", listed(&cause.examples, cause.keys)),
+        ];
+        let hint = cause.hint.iter().map(|hint| format!("    hint: {hint}"));
+        lines.into_iter().chain(hint)
+    });
+    lines.collect()
+}
+
+/// What else there is to say about a strategy.
+fn other_notes(strategy: &StrategyRecord, verbose: bool) -> Vec<String> {
     let (mut lines, id) = (Vec::new(), &strategy.id);
-    if let Some(error) = &strategy.error {
-        lines.push(format!("✗ {id}: {}", failure::about(error, id)));
-        lines.extend(strategy.hint.iter().map(|hint| format!("    hint: {hint}")));
-    }
-    for cause in &strategy.causes {
-        lines.push(format!("✗ {id}: {cause}"));
-        lines.push(format!("    {}", listed(&cause.examples, cause.keys)));
-        lines.extend(cause.hint.iter().map(|hint| format!("    hint: {hint}")));
-    }
     let wrong = strategy.counts.wrong();
     let told: u64 = strategy.causes.iter().map(|cause| cause.keys).sum();
     if wrong > told {
