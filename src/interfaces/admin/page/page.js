@@ -602,9 +602,9 @@ function reportOf(report) {
   if (report.hint) content.push(hint(report.hint));
   if (strategies.length === 0) content.push(make("p", { class: "quiet trouble", text: "No strategy ran." }));
   else content.push(reportTable(strategies));
-  content.push(...list(report.warnings).map((text) => make("p", { class: "warn data trouble", text })));
   if (report.unmatched_total > 0) content.push(trouble(`${keys(report.unmatched_total)} without a strategy`, items(list(report.unmatched), report.unmatched_total)));
-  return [...content, ...troubles(strategies)];
+  const warnings = list(report.warnings).map((text) => make("p", { class: "warn data trouble", text }));
+  return [...content, ...troubles(strategies), ...warnings];
 }
 
 function reportTable(strategies) {
