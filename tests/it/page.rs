@@ -249,6 +249,7 @@ fn what_definitions_say_stays_text() {
     page.sees("#confirm", &hostile);
     page.click(START);
     page.sees(&format!("{RUN}[data-outcome]"), "incomplete");
+    page.sees("#past tbody tr", "incomplete");
     page.click("#past tbody button");
     page.sees("#report", "1 key failed");
     for width in [360, 800, 1400] {
@@ -361,6 +362,7 @@ fn a_run_is_as_its_job_says_unless_the_dialog_says_otherwise() {
     page.click(START);
     page.sees(&format!("{RUN} .counts"), "3 skipped");
     // The report warns as the command line does.
+    page.sees("#past tbody tr", "warmup context own");
     page.click("#past tbody button");
     let warned = "not protected against changes during the run: own/n (no _version in the query)";
     page.sees("#report", warned);
@@ -457,6 +459,7 @@ fn errors_are_told_by_cause_and_by_the_rule_of_the_command_line() {
             [getComputedStyle(part).color, getComputedStyle(part).backgroundColor].includes(good)).length";
     assert_eq!(page.script(green, json!([])), 0);
 
+    page.sees("#past tbody tr", "incomplete");
     page.click("#past tbody button");
     page.sees("#report", "own/z");
     let troubles = page.texts("#report .trouble");
@@ -514,6 +517,7 @@ fn everybody_can_use_it() {
     is_for_everybody(&page, "running");
     page.sees(&format!("{RUN}[data-outcome]"), "incomplete");
     is_for_everybody(&page, "ended");
+    page.sees("#past tbody tr", "incomplete");
     page.click("#past tbody button");
     page.sees("#report", "1 key failed");
     is_for_everybody(&page, "the report");
