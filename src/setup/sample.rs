@@ -67,6 +67,13 @@ async fn warm(config: &Config) -> Result<(), Failure> {
         Refused::Failed(failure) => failure,
         other => Failure::new(FailureKind::Internal, other.to_string(), ""),
     })?;
-    run.warm_all(&Silent, &stop).await;
-    Ok(())
+    let finished = run.warm_all(&Silent, &stop).await;
+    let why = finished
+        .record
+        .verdict()
+        .filter(|_| !finished.report.passes());
+    why.map_or(Ok(()), |why| {
+        let what = "cannot warm the sample shop";
+        Err(Failure::new(FailureKind::Internal, what, why.text))
+    })
 }

@@ -45,9 +45,9 @@ fn looks_like(name: &str, text: &str) {
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// A misspelt flag is not taken for one that deletes.
+/// A misspelt flag is not corrected to one that deletes.
 #[test]
-fn nobody_is_talked_into_pruning() {
+fn no_misspelt_flag_suggests_pruning() {
     for flag in ["--dryrun", "--dry-run", "--prun"] {
         let run = shopwarm(&format!("--demo warmup all {flag}"))
             .run()

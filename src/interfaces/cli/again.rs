@@ -10,7 +10,7 @@ use crate::domain::run::Flags;
 use crate::domain::wording::quoted;
 
 /// The flags that change what is done, as they were given, without values that may hold a secret: those
-/// of variables, and URLs with a password.
+/// of variables, and URLs that are not shown as they are.
 pub(super) fn flags(matches: &ArgMatches) -> Flags {
     let mut whole = command();
     whole.build();
@@ -46,7 +46,7 @@ pub(super) fn flags(matches: &ArgMatches) -> Flags {
                 continue;
             }
             let value = match value.split_once('=') {
-                _ if id.ends_with("_url") && redaction::holds_password(&value) => "…".to_owned(),
+                _ if id.ends_with("_url") && redaction::url(&value) != value => "…".to_owned(),
                 Some((name, _)) if id == "vars" => format!("{name}=…"),
                 _ => value.into_owned(),
             };
@@ -85,6 +85,9 @@ mod tests {
             (flags.reading.as_str(), flags.own.as_str()),
             (reading, " --verify=99%")
         );
+        let urls = "shopwarm --database-url postgres://h/db --cache-url redis://token@h warmup all";
+        let shown = " --database-url postgres://h/db --cache-url …";
+        assert_eq!(of(urls).everywhere, shown);
         assert_eq!(
             of("shopwarm verify --seed 1 --sample 5 a").own,
             " --sample 5 --seed 1"

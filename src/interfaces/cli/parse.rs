@@ -109,7 +109,7 @@ pub fn parse() -> Result<ArgMatches, Exit> {
                 };
             }
             // clap's message quotes the argument, which may be a misplaced URL.
-            let (error, hint) = without_rash_tips(error);
+            let (error, hint) = without_dangerous_tips(error);
             let text = format!("{}{hint}", error.render().ansi());
             let text = redaction::text(&text);
             note(&output::notes(&text, output::stderr_width()));
@@ -117,8 +117,8 @@ pub fn parse() -> Result<ArgMatches, Exit> {
         })
 }
 
-/// A misspelt flag is never taken for one that deletes.
-fn without_rash_tips(mut error: clap::Error) -> (clap::Error, &'static str) {
+/// A misspelt flag is never corrected to one that deletes.
+fn without_dangerous_tips(mut error: clap::Error) -> (clap::Error, &'static str) {
     let said = |error: &clap::Error, kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         _ => String::new(),

@@ -22,7 +22,8 @@ pub(super) fn width() -> usize {
 }
 
 pub(super) fn target() -> ProgressDrawTarget {
-    ProgressDrawTarget::term_like_with_hz(Box::new(Screen::default()), FRAMES)
+    let (term, filler) = (Term::buffered_stderr(), Mutex::default());
+    ProgressDrawTarget::term_like_with_hz(Box::new(Screen { term, filler }), FRAMES)
 }
 
 /// Stderr. indicatif fills every line with spaces, so that the next one begins on a row of its own; the last line is
@@ -31,15 +32,6 @@ pub(super) fn target() -> ProgressDrawTarget {
 struct Screen {
     term: Term,
     filler: Mutex<String>,
-}
-
-impl Default for Screen {
-    fn default() -> Self {
-        Self {
-            term: Term::buffered_stderr(),
-            filler: Mutex::default(),
-        }
-    }
 }
 
 impl TermLike for Screen {

@@ -139,7 +139,7 @@ impl Document {
                 .iter()
                 .zip(&row.cells)
                 .flat_map(|(heading, cell)| {
-                    let (mark, cell) = grid::apart(cell, heading);
+                    let (mark, cell) = grid::split_mark(cell, heading);
                     mark.into_iter().chain([cell])
                 });
             text += &line(
@@ -185,17 +185,21 @@ pub(crate) fn plain(value: &Value) -> String {
 
 /// Notes with the marks at the beginning of their lines in colour.
 fn marked(footer: &str) -> String {
-    let colour = |line: &str, mark: char, colour: anstyle::AnsiColor| {
-        let rest = line.strip_prefix(mark)?;
-        let style = colour.on_default();
-        Some(format!("{style}{mark}{style:#}{rest}"))
+    let marks = [
+        ('✗', anstyle::AnsiColor::Red),
+        ('!', anstyle::AnsiColor::Yellow),
+    ];
+    let line = |line: &str| {
+        let found = marks.iter().find(|(mark, _)| line.starts_with(*mark));
+        found.map_or_else(
+            || line.to_owned(),
+            |(mark, colour)| {
+                let style = colour.on_default();
+                line.replacen(*mark, &format!("{style}{mark}{style:#}"), 1)
+            },
+        )
     };
-    let lines = footer.split_inclusive('\n').map(|line| {
-        let red = colour(line, '✗', anstyle::AnsiColor::Red);
-        let either = red.or_else(|| colour(line, '!', anstyle::AnsiColor::Yellow));
-        either.unwrap_or_else(|| line.to_owned())
-    });
-    lines.collect()
+    footer.split_inclusive('\n').map(line).collect()
 }
 
 /// The verdict as the last line, wrapped for a terminal.

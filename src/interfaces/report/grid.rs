@@ -37,7 +37,7 @@ pub(crate) struct Row {
 
 impl Row {
     /// The cell that has the row's colour: the one with the mark.
-    fn toned(&self) -> usize {
+    fn coloured_cell(&self) -> usize {
         let is_marked = |cell: &String| cell.starts_with(['✓', '✗', '!']);
         self.cells.iter().position(is_marked).unwrap_or(0)
     }
@@ -135,7 +135,7 @@ impl Grid<'_> {
             return false;
         }
         for Row { cells, .. } in &mut self.rows {
-            cells[at] = match apart(&cells[at], &heading) {
+            cells[at] = match split_mark(&cells[at], &heading) {
                 (Some(mark @ ("✓" | "✗" | "–" | "!")), name) => {
                     format!("{mark} {}", shortened_name(name, room - 2))
                 }
@@ -175,14 +175,16 @@ impl Grid<'_> {
                 .chain([bold(aligned(heading.name, heading))])
         }));
         for row in &self.rows {
-            let toned = row.toned();
+            let coloured_cell = row.coloured_cell();
             table.add_row(kept().flat_map(|(at, heading)| {
                 let cell = row.cells.get(at).map_or("", String::as_str);
-                let (mark, cell) = apart(cell, heading);
+                let (mark, cell) = split_mark(cell, heading);
                 let mark = mark.map(|mark| coloured(Cell::new(mark), row.tone));
                 let cell = match row.tone {
                     Tone::Total => bold(aligned(cell, heading)),
-                    tone if at == toned && mark.is_none() => coloured(aligned(cell, heading), tone),
+                    tone if at == coloured_cell && mark.is_none() => {
+                        coloured(aligned(cell, heading), tone)
+                    }
                     _ if heading.numeric && is_nothing(cell) => {
                         aligned(cell, heading).add_attribute(Attribute::Dim)
                     }
@@ -192,22 +194,21 @@ impl Grid<'_> {
             }));
         }
         let left = u16::from(!self.is_dense);
-        for column in table.column_iter_mut() {
-            column.set_padding((left, 1));
-        }
-        // A mark and its name need no second space between them.
-        if let (true, Some(mark)) = (self.headings[0].is_marked, table.column_mut(0)) {
-            mark.set_padding((left, 0));
-        }
-        if let (true, Some(name)) = (self.headings[0].is_marked, table.column_mut(1)) {
-            name.set_padding((0, 1));
+        let is_marked = self.headings[0].is_marked;
+        for (at, column) in table.column_iter_mut().enumerate() {
+            column.set_padding(match at {
+                // A mark and its name need no second space between them.
+                0 if is_marked => (left, 0),
+                1 if is_marked => (0, 1),
+                _ => (left, 1),
+            });
         }
         table
     }
 }
 
 /// The mark before a name, and the name; a total has no mark.
-pub(super) fn apart<'a>(cell: &'a str, heading: &Heading) -> (Option<&'a str>, &'a str) {
+pub(super) fn split_mark<'a>(cell: &'a str, heading: &Heading) -> (Option<&'a str>, &'a str) {
     match (heading.is_marked, cell.split_once(' ')) {
         (true, Some((mark, name))) => (Some(mark), name),
         (true, None) => (Some(""), cell),
