@@ -195,6 +195,8 @@ fn settings() -> Settings {
         // The widths of columns and lines depend on the numbers in them.
         ("─+", "─"),
         (r"(?m)(\S)  +", "$1  "),
+        (r"\{bold\} +", "{bold}"),
+        (r" +\{\}", "{}"),
         (r" *\b(\d+ ms|\d+\.\d s)\b", " [time]"),
         (r"\[time\]( \|)? +[\d,]+( \||  )", "[time]$1 [rate]$2"),
         (r"\d[\d,]* keys/s", "[rate] keys/s"),
