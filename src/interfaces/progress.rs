@@ -4,6 +4,7 @@ mod bars;
 mod line;
 mod lines;
 mod screen;
+mod whole;
 mod words;
 
 use super::output::{ProgressForm, note};

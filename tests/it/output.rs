@@ -96,13 +96,14 @@ fn progress_is_lines_or_json_or_nothing() {
         names,
         [
             "run_started",
+            "sized",
             "strategy_started",
             "progress",
             "strategy_finished",
             "run_finished"
         ]
     );
-    assert_eq!(events[3]["report"]["warmed"], 50);
+    assert_eq!(events[4]["report"]["warmed"], 50);
 }
 
 #[test]
@@ -141,14 +142,20 @@ fn github_actions_get_annotations_and_a_summary() {
         .collect();
     assert_eq!(annotations.len(), 1, "{}", run.stderr);
     assert!(
-        annotations[0].starts_with("::warning title=shopwarm extra/mixed::1 key failed: "),
+        annotations[0].starts_with("::error title=shopwarm extra/mixed::1 key failed: "),
         "{annotations:?}"
     );
     let summary = fs::read_to_string(summary).expect("a summary");
     assert!(
-        summary.starts_with("before\n### shopwarm") && summary.contains("| ✗ | extra/mixed |"),
+        summary.starts_with("before\n### ✗ shopwarm warmup all: incomplete\n")
+            && summary.contains("| ✗ | extra/mixed |"),
         "{summary}"
     );
+    let enough = mixed
+        .run("warmup all --fail-under 50%")
+        .env("GITHUB_ACTIONS", "true");
+    let warned = "::warning title=shopwarm extra/mixed::1 key failed: ";
+    assert!(enough.run().expect(0).stderr.contains(warned));
     let down = shopwarm("--demo warmup all --cache-url redis://127.0.0.1:1")
         .env("GITHUB_ACTIONS", "true")
         .env("HOME", mixed.definitions.0.path());

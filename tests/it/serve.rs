@@ -351,6 +351,7 @@ fn a_run_is_watched_while_it_goes_on() {
         steps,
         [
             "run_started",
+            "sized",
             "strategy_started",
             "strategy_finished",
             "strategy_started",

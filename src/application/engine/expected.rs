@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::application::record::history::{self, LastComplete};
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
+use crate::application::run_state::event::Event;
 use crate::domain::expected::Expected;
 
 /// This is only for progress reports; it must not hold up the run.
@@ -42,6 +43,11 @@ pub(super) async fn learn(
             }
         };
     }
+    let reports = book.tallies.iter().map(|tally| &tally.report);
+    let strategies = reports.map(|report| (&report.id, report.expected));
+    run.report(&Event::Sized {
+        strategies: strategies.collect(),
+    });
 }
 
 async fn read_history(

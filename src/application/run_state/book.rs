@@ -20,6 +20,7 @@ impl Book {
         let (plan, options) = (run.plan, &run.plan.options);
         let specs = plan.strategies.iter().map(|strategy| strategy.spec());
         run.report(&Event::RunStarted {
+            info: run.info,
             strategies: specs.clone().collect(),
         });
         let counts_identical = options.skip_identical;

@@ -10,9 +10,10 @@ use crate::application::ports::Inspected;
 use crate::application::record::StrategyRecord;
 use crate::domain::counts::Counts;
 use crate::domain::entry::EntryBatch;
-use crate::domain::expected::Expected;
+use crate::domain::expected::{Expected, Size};
 use crate::domain::holder::Holder;
 use crate::domain::report::{Report, Stop, StrategyReport};
+use crate::domain::run::RunInfo;
 use crate::domain::strategy::{StrategyId, StrategySpec};
 use crate::domain::sync::lock;
 
@@ -22,7 +23,13 @@ pub enum Event<'a> {
         holder: &'a Holder,
     },
     RunStarted {
+        /// Of a run that has a name.
+        info: Option<&'a RunInfo>,
         strategies: Vec<&'a StrategySpec>,
+    },
+    /// How many keys each strategy has, as far as known.
+    Sized {
+        strategies: Vec<(&'a StrategyId, Option<Expected>)>,
     },
     StrategyStarted {
         id: &'a StrategyId,
@@ -81,6 +88,7 @@ impl Event<'_> {
         match self {
             Self::Waiting { .. } => "waiting",
             Self::RunStarted { .. } => "run_started",
+            Self::Sized { .. } => "sized",
             Self::StrategyStarted { .. } => "strategy_started",
             Self::Progress { .. } => "progress",
             Self::Stalled { .. } => "stalled",
@@ -102,14 +110,19 @@ impl Event<'_> {
             Self::Waiting { holder } => {
                 json!({ "event": event, "holder": (*holder).clone().public() })
             }
-            Self::RunStarted { strategies } => {
+            Self::RunStarted { info, strategies } => {
                 let ids: Vec<String> = strategies.iter().map(|spec| spec.id.to_string()).collect();
-                json!({ "event": event, "strategies": ids })
+                json!({ "event": event, "run_id": info.map(|info| &info.id), "strategies": ids })
             }
-            Self::StrategyStarted { id, expected } => json!({
-                "event": event, "id": id.to_string(), "expected": expected.map(|e| e.keys),
-                "expected_is_exact": expected.is_some_and(|e| e.is_exact),
-            }),
+            Self::Sized { strategies } => {
+                let all = strategies.iter().map(|(id, expected)| sized(id, *expected));
+                json!({ "event": event, "strategies": all.collect::<Vec<_>>() })
+            }
+            Self::StrategyStarted { id, expected } => {
+                let mut started = sized(id, *expected);
+                started["event"] = event.into();
+                started
+            }
             Self::Progress { id, stats, pace } => json!({
                 "event": event, "id": id.to_string(), "total": stats.total(),
                 "warmed": stats.warmed, "planned": stats.planned, "skipped": stats.skipped,
@@ -135,6 +148,15 @@ impl Event<'_> {
             Self::RunFinished { report } => json!({ "event": event, "outcome": report.outcome() }),
         })
     }
+}
+
+/// How many keys a strategy has.
+fn sized(id: &StrategyId, expected: Option<Expected>) -> Value {
+    let size = Size::from(expected);
+    json!({
+        "event": "sized", "id": id.to_string(), "expected": size.expected,
+        "expected_is_exact": size.expected_is_exact,
+    })
 }
 
 /// Progress of a strategy is reported at most this often.

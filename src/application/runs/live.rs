@@ -192,11 +192,16 @@ impl Reporter for LiveRun {
             }
         };
         match event {
-            Event::RunStarted { strategies } => {
+            Event::RunStarted { strategies, .. } => {
                 lock(&self.so_far).strategies = strategies
                     .iter()
                     .map(|spec| StrategyRecord::waiting(spec))
                     .collect();
+            }
+            Event::Sized { strategies } => {
+                for (id, expected) in strategies {
+                    strategy(&id.to_string(), &|s| s.size = (*expected).into());
+                }
             }
             Event::StrategyStarted { id, expected } => strategy(&id.to_string(), &|s| {
                 s.start(*expected);

@@ -20,7 +20,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The events of a run, live and from its start
 ///
-/// Server-sent events: `waiting`, `run_started`, `strategy_started`, `progress`, `stalled`,
+/// Server-sent events: `waiting`, `run_started`, `sized`, `strategy_started`, `progress`, `stalled`,
 /// `strategy_repeated`, `strategy_finished`, `pace_changed`, `stopping`, `run_finished`.
 /// `Last-Event-ID` resumes a broken connection.
 #[utoipa::path(get, path = "/admin/runs/{id}/events", tag = "runs",

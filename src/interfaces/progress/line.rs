@@ -17,17 +17,18 @@ const FRAME: u128 = 120;
 
 /// How far a strategy is.
 pub(super) struct Course<'a> {
+    /// Whether it is drawn with a spinner.
+    pub spins: bool,
     pub name: &'a str,
     /// Width of the longest name.
     pub names: usize,
-    /// Which strategy of the run it is, and how many there are.
-    pub place: (usize, usize),
     pub keys: u64,
     /// Expected keys, and whether they are only estimated.
     pub expected: Option<(u64, bool)>,
     pub elapsed: Duration,
-    pub left: Duration,
-    pub per_second: u64,
+    /// Time left, if it can be estimated.
+    pub left: Option<Duration>,
+    pub per_second: Option<u64>,
     /// What it waits for, if it does.
     pub stalled: &'a str,
     /// What went wrong, and what limits the run.
@@ -43,21 +44,23 @@ impl Course<'_> {
             Some((expected, is_about)) => {
                 let percent = self.keys.saturating_mul(100) / expected.max(1);
                 let about = if is_about { "~" } else { "" };
-                vec![
-                    format!("{} {percent:>3}%", self.bar(expected, bar)),
-                    format!("{} left", seconds(self.left)),
-                    format!("{keys}/{about}{}", grouped(expected)),
-                ]
+                let is_moving = self.keys > 0 && self.stalled.is_empty();
+                let left = self.left.filter(|_| is_moving);
+                let bar = format!("{} {percent:>3}%", self.bar(expected, bar));
+                let left = left.map(|left| format!("{} left", seconds(left)));
+                let keys = format!("{keys}/{about}{}", grouped(expected));
+                [Some(bar), left, Some(keys)]
+                    .into_iter()
+                    .flatten()
+                    .collect()
             }
         };
-        if self.keys == 0 || !self.stalled.is_empty() {
-            cells.retain(|cell| !cell.ends_with(" left"));
-        }
         if !self.stalled.is_empty() {
             cells.insert(1, self.stalled.to_owned());
             return cells;
         }
-        cells.push(format!("{} keys/s", grouped(self.per_second)));
+        let per_second = self.per_second.map(|n| format!("{} keys/s", grouped(n)));
+        cells.extend(per_second);
         cells.extend(Some(self.words.to_owned()).filter(|words| !words.is_empty()));
         cells
     }
@@ -77,17 +80,16 @@ impl Course<'_> {
 
     /// The line in a terminal of this width. Cells that do not fit are dropped from the right.
     pub(super) fn line(&self, width: usize) -> String {
-        let frame = SPINNER[(self.elapsed.as_millis() / FRAME) as usize % SPINNER.len()];
-        let mut cells = self.cells(if width < 100 { 10 } else { 24 });
-        let place = match self.place {
-            (_, 0 | 1) => String::new(),
-            (nth, all) => format!("{nth}/{all} "),
+        let frame = match self.spins {
+            true => SPINNER[(self.elapsed.as_millis() / FRAME) as usize % SPINNER.len()],
+            false => " ",
         };
-        let room = width.saturating_sub(place.len() + measure_text_width(&cells[0]) + 3);
+        let mut cells = self.cells(if width < 100 { 10 } else { 24 });
+        let room = width.saturating_sub(measure_text_width(&cells[0]) + 3);
         let column = self.names.min(room).max(SHORTEST_NAME);
         let name = shortened_name(self.name, column);
         loop {
-            let line = format!("{frame} {place}{name:column$} {}", cells.join("  "));
+            let line = format!("{frame} {name:column$} {}", cells.join("  "));
             if cells.len() == 1 || measure_text_width(&line) <= width {
                 return line;
             }
@@ -103,14 +105,14 @@ mod tests {
     #[test]
     fn there_is_a_bar_at_every_width() {
         let course = |expected, words| Course {
+            spins: true,
             name: "identity/active-user-sessions",
             names: 29,
-            place: (1, 1),
             keys: 520_000,
             expected,
             elapsed: Duration::ZERO,
-            left: Duration::from_secs(4),
-            per_second: 131_000,
+            left: Some(Duration::from_secs(4)),
+            per_second: Some(131_000),
             stalled: "",
             words,
         };
@@ -138,14 +140,17 @@ mod tests {
             ..course(Some((10, false)), "")
         };
         assert!(!first.line(120).contains("left"));
-        let second = Course {
-            place: (2, 7),
+        let whole = Course {
+            spins: false,
+            name: "strategy 2 of 7",
+            per_second: None,
             ..course(Some((990_018, true)), "")
         };
-        let line = console::strip_ansi_codes(&second.line(39)).into_owned();
-        assert_eq!(line, "⠋ 2/7 …ve-user-sessions ━━━━━╸────  52%");
+        let line = console::strip_ansi_codes(&whole.line(79)).into_owned();
+        let said = "  strategy 2 of 7               ━━━━━╸────  52%  4.0 s left  520,000/~990,018";
+        assert_eq!(line, said);
         for width in 39..160 {
-            for course in [&known, &second, &course(None, "3 failed")] {
+            for course in [&known, &whole, &course(None, "3 failed")] {
                 let line = course.line(width);
                 assert!(measure_text_width(&line) <= width, "{width}: {line}");
             }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::whole::Whole;
 use super::words::{limited, news, stalled, wrong};
 use crate::application::pace::PaceNow;
 use crate::application::run_state::event::{Event, Reporter};
@@ -23,15 +24,12 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Lines {
     /// The running strategy.
     state: Arc<Mutex<Option<Running>>>,
-    /// Ended and selected strategies.
-    ended: Mutex<(usize, usize)>,
+    whole: Arc<Mutex<Whole>>,
     ticker: tokio::task::JoinHandle<()>,
 }
 
 struct Running {
     id: StrategyId,
-    /// Which strategy of the run it is, and how many there are.
-    place: (usize, usize),
     expected: Option<Expected>,
     counts: Counts,
     pace: PaceNow,
@@ -45,7 +43,8 @@ struct Running {
 impl Lines {
     pub(super) fn new() -> Self {
         let state: Arc<Mutex<Option<Running>>> = Arc::default();
-        let shared = Arc::clone(&state);
+        let whole: Arc<Mutex<Whole>> = Arc::default();
+        let (shared, run) = (Arc::clone(&state), Arc::clone(&whole));
         let ticker = tokio::spawn(async move {
             let mut every = tokio::time::interval(Duration::from_millis(250));
             loop {
@@ -54,21 +53,21 @@ impl Lines {
                     && running.due <= Instant::now()
                 {
                     running.due = Instant::now() + LINE_EVERY;
-                    sentences(&running.line());
+                    sentences(&running.line(&lock(&run)));
                 }
             }
         });
         Self {
             state,
-            ended: Mutex::default(),
+            whole,
             ticker,
         }
     }
 }
 
 impl Running {
-    /// `catalog/hot (2 of 7): 40% (240,000 of ~600,000 keys), 15.0 s left`.
-    fn line(&self) -> String {
+    /// `catalog/hot (2 of 7): 40% (240,000 of ~600,000 keys), 15.0 s left, 2m 05s for the whole run`.
+    fn line(&self, run: &Whole) -> String {
         let (id, done, elapsed) = (&self.id, self.counts.total(), self.since.elapsed());
         let mut parts = match self.expected.filter(|e| e.keys >= done.max(1)) {
             Some(whole) => {
@@ -89,12 +88,14 @@ impl Running {
             let left = elapsed.mul_f64(left);
             parts.extend((!left.is_zero()).then(|| format!("{} left", seconds(left))));
         }
+        if let (Some(left), Some(_), true) = (run.left(), run.place(), self.stalled.is_empty()) {
+            parts.push(format!("{} for the whole run", seconds(left)));
+        }
         let stalled = Some(self.stalled.clone()).filter(|text| !text.is_empty());
         parts.extend(stalled.into_iter().chain(limited(&self.pace)));
-        let place = match self.place {
-            (_, 0 | 1) => String::new(),
-            (nth, all) => format!(" ({nth} of {all})"),
-        };
+        let place = run
+            .place()
+            .map_or_else(String::new, |(nth, all)| format!(" ({nth} of {all})"));
         format!("{id}{place}: {}\n", parts.join(", "))
     }
 }
@@ -130,14 +131,12 @@ fn end_line(report: &StrategyReport) -> String {
 
 impl Reporter for Lines {
     fn report(&self, event: &Event<'_>) {
+        lock(&self.whole).note(event);
         match event {
-            Event::RunStarted { strategies } => *lock(&self.ended) = (0, strategies.len()),
             Event::StrategyStarted { id, expected } => {
                 let since = Instant::now();
-                let (ended, all) = *lock(&self.ended);
                 *lock(&self.state) = Some(Running {
                     id: (*id).clone(),
-                    place: (ended + 1, all),
                     expected: *expected,
                     counts: Counts::default(),
                     pace: PaceNow::default(),
@@ -160,7 +159,6 @@ impl Reporter for Lines {
             }
             Event::StrategyFinished { report } => {
                 *lock(&self.state) = None;
-                lock(&self.ended).0 += 1;
                 sentences(&end_line(report));
             }
             event => {
@@ -180,7 +178,6 @@ mod tests {
     fn a_line_says_how_far_it_is_and_what_it_waits_for() {
         let mut running = Running {
             id: StrategyId::new("catalog", "hot"),
-            place: (1, 1),
             expected: Some(Expected::about(600_000)),
             counts: Counts {
                 warmed: 240_000,
@@ -193,7 +190,7 @@ mod tests {
                 .expect("a moment"),
             due: Instant::now(),
         };
-        let line = running.line();
+        let line = running.line(&Whole::default());
         let says = "catalog/hot: 40% (240,000 of ~600,000 keys), 15.";
         assert!(
             line.starts_with(says) && line.ends_with(" s left\n"),
@@ -201,10 +198,14 @@ mod tests {
         );
         running.stalled = stalled("cache", Duration::from_secs(5));
         let says = "catalog/hot: 40% (240,000 of ~600,000 keys), waiting for the cache, 5s\n";
-        assert_eq!(running.line(), says);
-        running.place = (2, 7);
+        assert_eq!(running.line(&Whole::default()), says);
+        let (hot, open) = (running.id.clone(), StrategyId::new("catalog", "open"));
+        let mut run = Whole::default();
+        run.note(&Event::Sized {
+            strategies: vec![(&hot, running.expected), (&open, None)],
+        });
         running.counts.warmed = 0;
-        let says = "catalog/hot (2 of 7): 0% (0 of ~600,000 keys), waiting for the cache, 5s\n";
-        assert_eq!(running.line(), says);
+        let says = "catalog/hot (1 of 2): 0% (0 of ~600,000 keys), waiting for the cache, 5s\n";
+        assert_eq!(running.line(&run), says);
     }
 }

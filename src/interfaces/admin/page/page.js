@@ -804,6 +804,9 @@ class Card {
       case "run_started":
         for (const id of list(event.strategies)) this.bar(id);
         break;
+      case "sized":
+        for (const size of list(event.strategies)) this.bar(size.id).expect(size);
+        break;
       case "strategy_started":
         this.bar(event.id).begin(event);
         break;
