@@ -599,7 +599,7 @@ Register-ArgumentCompleter -Native -CommandName 'shopwarm' -ScriptBlock {
         'shopwarm;verify' {
             [CompletionResult]::new('--sample', '--sample', [CompletionResultType]::ParameterName, 'Check this many keys per strategy, chosen at random, instead of all')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Use this seed to check the same sample again')
-            [CompletionResult]::new('--require', '--require', [CompletionResultType]::ParameterName, 'Share of keys that must be present and equal: 99%, catalog=99.5%,hot-products=100%')
+            [CompletionResult]::new('--require', '--require', [CompletionResultType]::ParameterName, 'Share of keys that must match the database: 99%, catalog=99.5%,hot-products=100%')
             [CompletionResult]::new('--expiring-within', '--expiring-within', [CompletionResultType]::ParameterName, 'A key with less time left than this counts as `expiring`, and still as equal [default: a quarter of its TTL, max 1h]')
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'Only strategies with this tag; repeatable')
             [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Leave out this context or CONTEXT/NAME; repeatable')

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::place::{Missing, Spot};
 use super::redaction;
+use super::wording::without_number;
 
 /// The class of a failure; it decides the exit code and whether the run can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,12 +59,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Redacts URLs in the texts: somebody may have put one in the wrong place.
+    /// Redacts URLs in the texts: somebody may have put one in the wrong place. The numbers of the system's errors help
+    /// nobody.
     pub fn new(kind: FailureKind, what: impl Into<String>, why: impl Into<String>) -> Self {
         Self {
             kind,
             what: redaction::text(&what.into()).into_owned(),
-            why: redaction::text(&why.into()).into_owned(),
+            why: without_number(&redaction::text(&why.into())),
             hint: None,
             spot: None,
             missing: None,

@@ -6,7 +6,7 @@ use super::expected::Expected;
 use super::percent::Percent;
 use super::report::{Gates, Report, StrategyReport};
 
-/// Shares of the planned keys that must be present and equal: of all, of a context, of a strategy.
+/// Shares of the planned keys that must match the database: of all, of a context, of a strategy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     pub gates: Vec<Gate>,

@@ -97,6 +97,15 @@ impl fmt::Display for Holder {
     }
 }
 
+impl Holder {
+    pub fn trouble(&self) -> &'static str {
+        match self.is_known() {
+            true => "another run is active",
+            false => "the lock is taken",
+        }
+    }
+}
+
 impl From<Holder> for Failure {
     fn from(holder: Holder) -> Self {
         let why = format!("{holder}");
@@ -104,6 +113,6 @@ impl From<Holder> for Failure {
             true => "wait for it with --lock-wait 5m, or run beside it with --no-lock",
             false => "delete that key if nothing of yours uses it, or run with --no-lock",
         };
-        Failure::new(FailureKind::Busy, "another run holds the lock", why).hint(hint)
+        Failure::new(FailureKind::Busy, holder.trouble(), why).hint(hint)
     }
 }

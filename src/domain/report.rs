@@ -165,8 +165,6 @@ pub struct Seen {
     pub why_not_known: Option<String>,
     /// Equal keys that live longer than the definition says, or for ever.
     pub ttl_outside: u64,
-    /// Expiring keys with less than half of their time left: not just written.
-    pub worn: u64,
     /// Keys in the cache that match the template and have no row; `None`: not searched for.
     pub orphans: Option<u64>,
     /// The first keys of the run, to show what they look like.

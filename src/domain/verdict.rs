@@ -131,9 +131,9 @@ impl fmt::Display for Judged<'_> {
             Some(whole) => {
                 let share = (whole.keys > 0).then(|| self.equal as f64 / whole.keys as f64);
                 let equal = of_whole(self.equal, whole);
-                write!(f, "{name}: {equal} present and equal ({})", rate(share))?;
+                write!(f, "{name}: {equal} match the database ({})", rate(share))?;
             }
-            None => write!(f, "{name}: {} present and equal", keys(self.equal))?,
+            None => write!(f, "{name}: {} match the database", keys(self.equal))?,
         }
         write!(f, ", {} required", self.gate.share)?;
         match self.unfinished {

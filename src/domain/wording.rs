@@ -49,6 +49,17 @@ pub fn seconds(duration: Duration) -> String {
     }
 }
 
+/// An error of the system without its number: `No such file or directory`.
+pub fn without_number(error: &str) -> String {
+    match error.split_once(" (os error ") {
+        Some((said, rest)) => format!(
+            "{said}{}",
+            rest.split_once(')').map_or("", |(_, rest)| rest)
+        ),
+        None => error.to_owned(),
+    }
+}
+
 /// A word for a shell.
 pub fn quoted(value: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,%+@…".contains(c);
@@ -73,6 +84,16 @@ mod tests {
         ] {
             assert_eq!(grouped(n), text);
         }
+    }
+
+    #[test]
+    fn errors_have_no_numbers() {
+        let error = "cannot open x: No such file or directory (os error 2)";
+        assert_eq!(
+            without_number(error),
+            "cannot open x: No such file or directory"
+        );
+        assert_eq!(without_number("a (os error 2) b"), "a b");
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! GitHub Actions: annotations for failed strategies (warnings for keys that failed) and unmet
-//! requirements, and the table in the job summary.
+//! GitHub Actions: annotations for what failed and for unmet requirements, and the table in the job summary.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use super::output::note;
 use super::report::document::Document;
+use super::report::words::troubles;
+use crate::application::record::StrategyRecord;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Judged;
-use crate::domain::report::{Report, Status};
+use crate::domain::report::Report;
+use crate::domain::verdict::Mark;
 
 /// A summary over 1 MiB makes the upload fail.
 const SUMMARY_BYTES: usize = 512 * 1024;
@@ -22,17 +24,28 @@ pub(super) fn report(report: &Report, document: &Document) {
     if !is_here() {
         return;
     }
-    for strategy in &report.strategies {
-        let id = strategy.id.to_string();
-        if let Status::Failed(failure) = &strategy.status {
-            note(&annotation("error", &id, &failure.to_string()));
-        }
-        for cause in &strategy.causes {
-            note(&annotation("warning", &id, &cause.to_string()));
-        }
+    let strategies: Vec<StrategyRecord> = report.strategies.iter().map(Into::into).collect();
+    for trouble in troubles(&strategies.iter().collect::<Vec<_>>()) {
+        // Keys that may fail are no reason to look for what turned a step red.
+        let level = match trouble.keys.is_none() || !report.passes() {
+            true => "error",
+            false => "warning",
+        };
+        let lines = [
+            Some(trouble.what),
+            trouble.keys,
+            trouble.hint.map(|hint| format!("hint: {hint}")),
+        ];
+        let lines: Vec<String> = lines.into_iter().flatten().collect();
+        note(&annotation(level, &trouble.who, &lines.join("\n")));
     }
     add_to_summary(format!(
-        "### shopwarm: {}\n\n{}\n```\n{}```\n",
+        "### {} shopwarm {}: {}\n\n{}\n```\n{}```\n",
+        document
+            .verdict
+            .as_ref()
+            .map_or(Mark::Good, |verdict| verdict.mark),
+        document.json["command"].as_str().unwrap_or_default(),
         report.outcome().name(),
         document.markdown(),
         document.notes()

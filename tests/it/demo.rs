@@ -160,6 +160,16 @@ fn a_stale_shop_can_be_put_right_and_is_made_anew_later() {
 fn keys_expire_soon_and_rows_fail_on_request() {
     let dir = folder();
     assert_eq!(states(&dir, "--demo=expiring"), [88, 0, 5, 82, 0]);
+    let listed = run(&dir, "--demo=expiring keys list --state expiring")
+        .expect(0)
+        .stdout;
+    let key = listed.lines().next().expect("a key");
+    let got = run(&dir, &format!("--demo=expiring keys get {key}"))
+        .expect(0)
+        .stdout;
+    assert!(got.contains("state      expiring\n"), "{got}");
+    let next = format!("next       shopwarm warmup keys {key} ");
+    assert!(got.contains(&next), "{got}");
     run(&dir, "--demo=expiring warmup all -q").expect(0);
     assert_eq!(states(&dir, "--demo=expiring"), [175, 0, 0, 0, 0]);
 

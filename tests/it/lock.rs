@@ -42,7 +42,7 @@ fn ttl(lab: &Lab, key: &str) -> i64 {
 #[track_caller]
 fn gives_way(run: Shopwarm, words: &[&str]) -> Finished {
     let run = calm(run.run()).expect(8);
-    let always = ["another run holds the lock", "--lock-wait", "--no-lock"];
+    let always = ["another run is active", "--lock-wait", "--no-lock"];
     for word in always.iter().chain(words) {
         assert!(run.stderr.contains(word), "no {word:?} in\n{}", run.stderr);
     }

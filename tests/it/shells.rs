@@ -55,6 +55,12 @@ fn what_can_follow_is_offered_and_nothing_else() {
             "dry-run -o json ide",
             "identity identity/active-user-sessions",
         ),
+        ("verify a", "all"),
+        ("verify catalog a", ""),
+        (
+            "verify --require=ord",
+            "--require=ordering/recent-orders= --require=ordering=",
+        ),
         ("warmup all --tag h", "high-priority"),
         ("warmup all --tag=h", "--tag=high-priority"),
         (
@@ -145,6 +151,12 @@ fn bash_completes_the_words_of_the_shop() {
     for (words, reply) in [
         ("warmup k", "keys"),
         ("warmup context ''", "catalog identity ordering"),
+        ("verify a", "all"),
+        ("verify catalog a", ""),
+        (
+            "verify --require=ord",
+            "--require=ordering/recent-orders= --require=ordering=",
+        ),
         ("warmup all --tag h", "high-priority"),
         ("warmup all --tag = h", "high-priority"),
         ("warmup all --plan ''", "plan.json"),

@@ -157,7 +157,7 @@ fn a_run_that_was_stopped_before_it_began_is_remembered() {
     let holder = r#"{"run_id":"other","command":"warmup all","host":"h","pid":1}"#;
     lab.redis.cli(&["SET", "shopwarm:lock:own", holder]);
     warm("").run().expect(8);
-    last("another run holds the lock", "incomplete");
+    last("another run is active", "incomplete");
 
     let nothing = |json: &serde_json::Value| {
         let totals = &json["totals"];

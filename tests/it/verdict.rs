@@ -284,7 +284,7 @@ fn a_strategy_that_broke_off_has_no_success_rate_and_meets_no_gate() {
         last.starts_with("✗ incomplete: 1 of 2 strategies failed (own/broken); own: "),
         "{last}"
     );
-    assert!(last.contains(" of 4,000 keys present and equal"), "{last}");
+    assert!(last.contains(" of 4,000 keys match the database"), "{last}");
     let dry_run = lab
         .with(&definitions, "dry-run context own")
         .run()
@@ -292,7 +292,7 @@ fn a_strategy_that_broke_off_has_no_success_rate_and_meets_no_gate() {
     let last = last_line(&dry_run.stdout);
     assert!(
         last.starts_with(
-            "✗ incomplete: 1 of 2 strategies failed (own/broken); would change none of "
+            "✗ incomplete: 1 of 2 strategies failed (own/broken); nothing to change in "
         ),
         "{last}"
     );
@@ -375,7 +375,7 @@ fn quiet_is_not_silent_about_a_failure() {
     assert!(
         missing
             .stderr
-            .starts_with("✗ own: 0 of 2,000 keys present and equal"),
+            .starts_with("✗ own: 0 of 2,000 keys match the database"),
         "{}",
         missing.stderr
     );
@@ -440,7 +440,7 @@ fn a_requirement_that_is_met_lets_keys_fail() {
     let lab = lab(Dialect::Sqlite);
     let sql = "SELECT id, CASE WHEN id <= 4 THEN 9e999 ELSE 1.5 END AS v FROM t";
     let lossy = own(&["t"], &strategy("t", "object", "t:{id}", sql));
-    let gate = "all: 1,996 of 2,000 keys present and equal (99.8%), ";
+    let gate = "all: 1,996 of 2,000 keys match the database (99.8%), ";
     for (command, code, says) in [
         (
             "warmup all --fail-under 99 --verify=99%",
@@ -495,7 +495,7 @@ fn a_good_run_ends_on_its_verdict() {
         ),
         (
             "verify context own",
-            "✓ own: 2,000 of 2,000 keys present and equal (100.0%), 100% required",
+            "✓ own: 2,000 of 2,000 keys match the database (100.0%), 100% required",
         ),
         (
             "verify context own --require 99%,t=1%",
@@ -503,7 +503,7 @@ fn a_good_run_ends_on_its_verdict() {
         ),
         (
             "verify context own -o markdown",
-            "✓ own: 2,000 of 2,000 keys present and equal",
+            "✓ own: 2,000 of 2,000 keys match the database",
         ),
     ] {
         let run = lab.with(&definitions, arguments).run().expect(0);

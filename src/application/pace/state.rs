@@ -7,6 +7,7 @@ use super::limits::{Allowance, Change, MIN_RATE, PaceLimits, PaceNow, Throughput
 use super::meter::Meter;
 use crate::domain::entry::EntryBatch;
 use crate::domain::report::{LimitedBy, Limiter, PaceReport};
+use crate::domain::wording::grouped;
 
 /// A slice is what may be sent in this time.
 const SLICE: Duration = Duration::from_millis(50);
@@ -66,7 +67,7 @@ impl State {
         let asked = self.rate.map(|rate| Allowance {
             rate,
             by: Limiter::Rate,
-            figure: format!("{rate:.0} keys/s"),
+            figure: format!("{} keys/s", grouped(rate as u64)),
         });
         let both = asked.into_iter().chain(self.allowed.clone());
         both.min_by(|a, b| a.rate.total_cmp(&b.rate))
@@ -81,7 +82,10 @@ impl State {
             (keys as f64 / limit.rate, limit)
         });
         let of_bytes = self.bytes_rate.map(|rate| {
-            let (by, figure) = (Limiter::BytesRate, format!("{rate:.0} bytes/s"));
+            let (by, figure) = (
+                Limiter::BytesRate,
+                format!("{} bytes/s", grouped(rate as u64)),
+            );
             (bytes as f64 / rate, Allowance { rate, by, figure })
         });
         let both = of_keys.into_iter().chain(of_bytes);

@@ -170,10 +170,6 @@ fn count_inspected(seen: &mut Seen, entry: Entry<'_>, inspected: Inspected, ttl:
             if matches!(class, Some(Class::Expiring | Class::Identical)) && outlives {
                 seen.ttl_outside += 1;
             }
-            let is_half_over = held.ttl.is_some_and(|left| left < ttl.base / 2);
-            if class == Some(Class::Expiring) && is_half_over {
-                seen.worn += 1;
-            }
         }
         _ => {}
     }

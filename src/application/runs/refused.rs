@@ -23,7 +23,7 @@ pub enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Busy(holder) => write!(f, "another run holds the lock: {holder}"),
+            Self::Busy(holder) => write!(f, "{}: {holder}", holder.trouble()),
             Self::Failed(failure) => failure.fmt(f),
             Self::RunBefore => f.write_str("this scheduled time has already run"),
             Self::Stopped(Stop::Deadline) => f.write_str("its deadline passed before it started"),

@@ -280,7 +280,7 @@ fn a_gate_counts_the_rows_that_were_not_read() {
     verified(
         &report(vec![whole.clone()]),
         "99%",
-        "✓ all: 1,000 of 1,000 keys present and equal (100.0%), 99% required",
+        "✓ all: 1,000 of 1,000 keys match the database (100.0%), 99% required",
     );
     verified(
         &report(vec![
@@ -288,13 +288,13 @@ fn a_gate_counts_the_rows_that_were_not_read() {
             looked(failed("b", 9000, Some(Expected::about(20_000)))),
         ]),
         "1%",
-        "✗ incomplete: 1 of 2 strategies failed (catalog/b); all: 10,000 of about 21,000 keys present \
-         and equal (47.6%), 1% required, but 1 strategy not read to the end; next: shopwarm verify all -v",
+        "✗ incomplete: 1 of 2 strategies failed (catalog/b); all: 10,000 of about 21,000 keys match \
+         the database (47.6%), 1% required, but 1 strategy not read to the end; next: shopwarm verify all -v",
     );
     verified(
         &stopped(Stop::Interrupted, vec![looked(cancelled("b", 9000, None))]),
         "1%",
-        "! interrupted: all: 9,000 keys present and equal, 1% required, but 1 strategy not read to the \
+        "! interrupted: all: 9,000 keys match the database, 1% required, but 1 strategy not read to the \
          end; next: shopwarm verify all",
     );
     let mut lost = whole.clone();
@@ -303,7 +303,7 @@ fn a_gate_counts_the_rows_that_were_not_read() {
     verified(
         &report(vec![lost]),
         "catalog=100%,a=1%",
-        "✗ 1 of 2 requirements not met: catalog: 998 of 1,000 keys present and equal (99.8%), 100% \
+        "✗ 1 of 2 requirements not met: catalog: 998 of 1,000 keys match the database (99.8%), 100% \
          required; next: shopwarm keys list --state missing,different,wrong-type all",
     );
 }
@@ -318,24 +318,24 @@ fn a_requirement_allows_keys_to_fail() {
     verified(
         &found,
         "99%",
-        "✓ enough: 4 keys failed; all: 1,006 of 1,010 keys present and equal (99.6%), 99% required",
+        "✓ enough: 4 keys failed; all: 1,006 of 1,010 keys match the database (99.6%), 99% required",
     );
     verified(
         &found,
         "a=99.6%",
-        "✓ enough: 4 keys failed; a: 996 of 1,000 keys present and equal (99.6%), 99.6% required",
+        "✓ enough: 4 keys failed; a: 996 of 1,000 keys match the database (99.6%), 99.6% required",
     );
     // What it says nothing of must not fail.
     verified(
         &found,
         "b=99%",
-        "✗ incomplete: 4 keys failed; b: 10 of 10 keys present and equal (100.0%), 99% required; \
+        "✗ incomplete: 4 keys failed; b: 10 of 10 keys match the database (100.0%), 99% required; \
          next: shopwarm verify all",
     );
     verified(
         &found,
         "99.7%",
-        "✗ incomplete: 4 keys failed; all: 1,006 of 1,010 keys present and equal (99.6%), 99.7% \
+        "✗ incomplete: 4 keys failed; all: 1,006 of 1,010 keys match the database (99.6%), 99.7% \
          required; next: shopwarm verify all",
     );
 }
@@ -353,11 +353,11 @@ fn a_run_that_was_enough_is_verified_as_such() {
     says(
         "99%",
         "✓ enough and verified: 4 keys failed; 996 of 1,000 keys warmed, 99% required, in 250 ms; \
-         catalog/a: 996 of 1,000 keys present and equal (99.6%), 99% required",
+         catalog/a: 996 of 1,000 keys match the database (99.6%), 99% required",
     );
     says(
         "99.9%",
-        "✗ warmed, but not verified: catalog/a: 996 of 1,000 keys present and equal (99.6%), 99.9% required; \
+        "✗ warmed, but not verified: catalog/a: 996 of 1,000 keys match the database (99.6%), 99.9% required; \
          next: shopwarm keys list --state missing,different,wrong-type all",
     );
 }

@@ -85,7 +85,7 @@ pub(super) struct SelectionRun {
 pub(super) struct RunChecks {
     /// Read back what was written; exit 10 if it differs
     ///
-    /// With a share: exit 10 if less than that is present and equal [default: 100%]
+    /// With a share: exit 10 if less than that matches the database [default: 100%]
     #[arg(long, value_name = "PERCENT", help_heading = SAFETY, env = "SHOPWARM_VERIFY", num_args = 0..=1, require_equals = true, default_missing_value = "100%")]
     pub(super) verify: Option<Requirement>,
     /// Read back this many keys per strategy, chosen at random, instead of all

@@ -139,7 +139,9 @@ impl Command {
 #[derive(Subcommand, Debug)]
 pub(super) enum ConfigCommand {
     /// Show every setting, its value and where it came from
+    #[command(mut_args = |arg| arg.hide_short_help(true))]
     Show(SettingsArgs),
     /// Check configuration, definitions and schedule without connecting
+    #[command(mut_args = |arg| arg.hide_short_help(true))]
     Check(SettingsArgs),
 }

@@ -10,6 +10,9 @@ use crate::contexts::definitions::Definitions;
 use crate::contexts::registry::Registry;
 use crate::interfaces::output::Output;
 
+/// The option of which a value begins with a name.
+const REQUIRE: &str = "require";
+
 /// A value and what it means. `:files` and `:folders` are left to the shell.
 type Candidate = (String, String);
 
@@ -75,6 +78,13 @@ impl<'c> Place<'c> {
         })
     }
 
+    /// Whether the first word may be `all`, which is not a command of its own.
+    fn selects_all(&self) -> bool {
+        let names = self.positional().and_then(|arg| arg.get_value_names());
+        let takes_names = names.is_some_and(|names| names.iter().any(|name| name == "NAME"));
+        takes_names && self.given == 0 && self.command.find_subcommand("all").is_none()
+    }
+
     /// The argument that a plain word is.
     fn positional(&self) -> Option<&'c Arg> {
         let mut all = self.command.get_positionals();
@@ -120,7 +130,10 @@ fn candidates(before: &[String], word: &str, registry: &Registry) -> Vec<Candida
     let commands = commands.filter(|inner| !inner.is_hide_set() && place.given == 0);
     let named = |inner: &Command| (inner.get_name().to_owned(), text(inner.get_about()));
     let plain = place.positional().map(|arg| values(arg, known));
-    let found = commands.map(named);
+    let all = place
+        .selects_all()
+        .then(|| ("all".to_owned(), "The whole shop".to_owned()));
+    let found = commands.map(named).chain(all);
     found.chain(plain.into_iter().flatten()).collect()
 }
 
@@ -142,7 +155,12 @@ fn values(arg: &Arg, known: impl Fn() -> Option<Definitions>) -> Vec<Candidate> 
         (_, "RUN") => [("last", "The last run"), ("last~1", "The run before")]
             .map(|(name, help)| (name.to_owned(), help.to_owned()))
             .to_vec(),
-        (_, name) => known().map_or_else(Vec::new, |known| defined(name, &known)),
+        (_, name) => {
+            // Its value is `PERCENT`, or `NAME=PERCENT`.
+            let is_gate = arg.get_id() == REQUIRE;
+            let name = if is_gate { REQUIRE } else { name };
+            known().map_or_else(Vec::new, |known| defined(name, &known))
+        }
     }
 }
 
@@ -157,6 +175,10 @@ fn defined(name: &str, known: &Definitions) -> Vec<Candidate> {
         }
         if matches!(name, "CONTEXT/NAME" | "NAME") {
             found.push((id.to_string(), about.unwrap_or_default().to_owned()));
+        }
+        if name == REQUIRE {
+            found.push((format!("{}=", id.context), "A context".to_owned()));
+            found.push((format!("{id}="), about.unwrap_or_default().to_owned()));
         }
         let tags = fields.get("tags").and_then(Value::as_array);
         let tags = tags.into_iter().flatten().filter_map(Value::as_str);

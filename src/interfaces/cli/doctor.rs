@@ -77,24 +77,20 @@ fn summary(findings: &[Finding]) -> String {
     let level = findings
         .iter()
         .map(|finding| finding.level)
-        .max_by_key(|level| match level {
-            Level::Ok => 0,
-            Level::Warning => 1,
-            Level::Failed(_) => 2,
-        });
+        .max_by_key(|level| urgency(*level));
     let (mark, colour) = mark(level.unwrap_or(Level::Ok));
     let style = colour.on_default().bold();
     format!("{style}{mark}{style:#} {ok} ok, {warnings} warning{s}, {failed} failed\n")
 }
 
-/// One line per check, with its hint below; `-q` omits passed checks.
+/// One line per check, with its hint below; what needs attention comes last. `-q` omits passed checks.
 fn lines(findings: &[Finding], output: &Output) -> String {
     let width = output
         .width()
         .map_or(UNBOUNDED, |width| width.max(NARROWEST));
-    let shown = findings
-        .iter()
-        .filter(|finding| !output.quiet || finding.level != Level::Ok);
+    let mut shown: Vec<&Finding> = findings.iter().collect();
+    shown.retain(|finding| !output.quiet || finding.level != Level::Ok);
+    shown.sort_by_key(|finding| urgency(finding.level));
     let mut text = String::new();
     let mut last = None;
     for finding in shown {
@@ -109,6 +105,14 @@ fn lines(findings: &[Finding], output: &Output) -> String {
         text.push_str(&summary(findings));
     }
     text
+}
+
+fn urgency(level: Level) -> u8 {
+    match level {
+        Level::Ok => 0,
+        Level::Warning => 1,
+        Level::Failed(_) => 2,
+    }
 }
 
 fn mark(level: Level) -> (&'static str, anstyle::AnsiColor) {

@@ -36,7 +36,7 @@ pub(super) struct VerifyArgs {
         requires = "sample"
     )]
     seed: Option<u64>,
-    /// Share of keys that must be present and equal: 99%, catalog=99.5%,hot-products=100%
+    /// Share of keys that must match the database: 99%, catalog=99.5%,hot-products=100%
     #[arg(long, value_name = "PERCENT", help_heading = SAFETY, env = "SHOPWARM_REQUIRE", default_value = "100%")]
     require: Requirement,
     /// A key with less time left than this counts as `expiring`, and still as equal [default: a quarter of its TTL, max 1h]

@@ -6,9 +6,10 @@ use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::document::{Document, to_value};
+use super::grid::Tone;
 use super::inspected::{Inspected, Line, run_json, totals_json};
 use super::table::Table;
-use super::words::{error_notes, expectation, joined, not_known, optional};
+use super::words::{Marked, error_notes, expectation, joined, not_known, optional};
 use crate::application::ports::{Headroom, Mode, QueryPlan};
 use crate::application::record::whole_seconds;
 use crate::application::run_state::options::Options;
@@ -46,27 +47,45 @@ impl DryRun<'_> {
         self.report.strategies.iter().map(|s| s.stats.elapsed).sum()
     }
 
-    /// Keys whose value, or a TTL more than half over, the run would change. Unknown keys may
-    /// change too.
+    /// Keys whose value the run would change, or that expire soon. Unknown keys may change too.
     pub(crate) fn changed(&self) -> u64 {
         self.changes().iter().map(|(n, _)| n).sum()
     }
 
     /// The same, by class.
     fn changes(&self) -> Vec<(u64, &'static str)> {
-        let classes = self.report.classes();
-        let seen = || self.report.strategies.iter().map(|s| &s.seen);
-        let refreshed = [
-            (classes.different, "different"),
-            (classes.wrong_type, "wrong-type"),
-            (seen().map(|seen| seen.worn).sum(), "expiring"),
-        ];
-        let refreshes = self.options.mode == Mode::Refresh;
-        let mut changes = vec![(classes.missing, "missing")];
-        changes.extend(refreshed.into_iter().filter(|_| refreshes));
-        changes.push((self.not_known(), "not compared"));
-        changes.retain(|(n, _)| *n > 0);
-        changes
+        let mut sums: Vec<(u64, &str)> = Vec::new();
+        for (nth, (n, class)) in self
+            .report
+            .strategies
+            .iter()
+            .flat_map(|s| self.changes_of(s).into_iter().enumerate())
+        {
+            match sums.get_mut(nth) {
+                Some((sum, _)) => *sum += n,
+                None => sums.push((n, class)),
+            }
+        }
+        sums.retain(|(n, _)| *n > 0);
+        sums
+    }
+
+    fn changes_of(&self, strategy: &StrategyReport) -> [(u64, &'static str); 5] {
+        let (seen, classes) = (&strategy.seen, &strategy.seen.classes);
+        let refreshed = |n: u64| {
+            if self.options.mode == Mode::Refresh {
+                n
+            } else {
+                0
+            }
+        };
+        [
+            (classes.missing, "missing"),
+            (refreshed(classes.different), "different"),
+            (refreshed(classes.wrong_type), "wrong-type"),
+            (refreshed(classes.expiring), "expiring"),
+            (seen.not_known, "not compared"),
+        ]
     }
 
     /// Keys of which the cache did not say what it holds.
@@ -89,6 +108,7 @@ impl DryRun<'_> {
 
     fn memory_line(&self, headroom: &Headroom) -> String {
         let needed = match self.growth() {
+            Some(0) => "no growth".to_owned(),
             Some(bytes) => format!("~{} more", HumanBytes(bytes)),
             None => "the additional memory is not known".to_owned(),
         };
@@ -175,14 +195,32 @@ impl DryRun<'_> {
         document.with_run_line()
     }
 
-    fn table<'a>(&self) -> Table<'a, Row<'a>> {
+    /// A strategy that the run would change is neither good nor bad.
+    fn marked(&self, line: &Line<'_>) -> Option<Marked> {
+        let marked = line.marked()?;
+        let changes = line
+            .of
+            .is_some_and(|of| self.changes_of(of.report).iter().any(|(n, _)| *n > 0));
+        Some(
+            match self.compared && changes && marked.tone == Tone::Good {
+                true => Marked {
+                    mark: "~",
+                    tone: Tone::Plain,
+                    ..marked
+                },
+                false => marked,
+            },
+        )
+    }
+
+    fn table<'a>(&'a self) -> Table<'a, Row<'a>> {
         let compared = self.compared;
         let strategies = &self.report.strategies;
         let is_partial = strategies.iter().any(StrategyReport::is_unfinished);
         let not_known = self.not_known();
         let has_orphans = strategies.iter().any(|s| s.seen.orphans.is_some());
         Table::of(move |row: &Row<'_>| row_json(row, compared))
-            .strategy(|(line, _)| line.marked())
+            .strategy(move |(line, _)| self.marked(line))
             .csv(["context", "name", "priority", "ttl_seconds", "status"])
             .when(is_partial, |table| {
                 table.number("expected", 1, |(line, _)| expectation(line.expected))
@@ -226,8 +264,8 @@ impl DryRun<'_> {
 
     fn footer(&self, inspected: &[Inspected<'_>], verbose: bool) -> String {
         let mut lines: Vec<String> = Vec::new();
-        let strategies = self.report.strategies.iter();
-        lines.extend(strategies.filter_map(|strategy| sample_line(strategy, verbose)));
+        let strategies = self.report.strategies.iter().filter(|_| verbose);
+        lines.extend(strategies.filter_map(sample_line));
         lines.extend(error_notes(
             inspected.iter().map(|one| &one.record),
             verbose,
@@ -258,13 +296,20 @@ impl DryRun<'_> {
         let changes: Vec<String> = self.changes().iter().map(change).collect();
         let what = match changes.as_slice() {
             _ if !self.compared => format!("would write {planned}"),
-            [] => format!("would change none of {planned}"),
+            [] => format!("nothing to change in {planned}"),
             changes => format!(
                 "would change {}{} of {planned}: {}",
                 if self.not_known() > 0 { "up to " } else { "" },
                 grouped(self.changed()),
                 changes.join(", ")
             ),
+        };
+        let orphans = self.report.strategies.iter().map(|s| s.seen.orphans).sum();
+        let what = match orphans {
+            None => what,
+            Some(0) => format!("{what}; no orphans"),
+            Some(1) => format!("{what}; 1 orphan"),
+            Some(n) => format!("{what}; {} orphans", grouped(n)),
         };
         let mark = match self.compared && self.changed() > 0 {
             true if self.exit_code => Mark::Notice,
@@ -312,11 +357,10 @@ fn row_json(row: &Row<'_>, compared: bool) -> Value {
     json
 }
 
-/// Sample keys of a strategy: one, or a few with `verbose`.
-fn sample_line(strategy: &StrategyReport, verbose: bool) -> Option<String> {
-    let shown = if verbose { usize::MAX } else { 1 };
-    let sample = strategy.seen.sample.iter().take(shown);
-    let sample: Vec<String> = sample.map(|key| shortened(key, 60)).collect();
+/// Sample keys of a strategy.
+fn sample_line(strategy: &StrategyReport) -> Option<String> {
+    let sample = &strategy.seen.sample;
+    let sample: Vec<String> = sample.iter().map(|key| shortened(key, 60)).collect();
     let more = match strategy.planned() > sample.len() as u64 {
         true => ", …",
         false => "",

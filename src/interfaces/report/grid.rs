@@ -38,7 +38,7 @@ pub(crate) struct Row {
 impl Row {
     /// The cell that has the row's colour: the one with the mark.
     fn coloured_cell(&self) -> usize {
-        let is_marked = |cell: &String| cell.starts_with(['✓', '✗', '!']);
+        let is_marked = |cell: &String| cell.starts_with(['✓', '✗', '!', '~']);
         self.cells.iter().position(is_marked).unwrap_or(0)
     }
 }
@@ -136,7 +136,7 @@ impl Grid<'_> {
         }
         for Row { cells, .. } in &mut self.rows {
             cells[at] = match split_mark(&cells[at], &heading) {
-                (Some(mark @ ("✓" | "✗" | "–" | "!")), name) => {
+                (Some(mark @ ("✓" | "✗" | "–" | "!" | "~")), name) => {
                     format!("{mark} {}", shortened_name(name, room - 2))
                 }
                 // Of a command the beginning says more.

@@ -1,7 +1,5 @@
 //! One key: its cached value, the database's value, and their differences.
 
-use std::time::Duration;
-
 use serde_json::{Value as Json, json};
 
 use super::key_line::time_left;
@@ -13,7 +11,7 @@ use crate::domain::json_equality::{self, Difference};
 use crate::domain::key::{printable, shortened};
 use crate::domain::sniff::sniff;
 use crate::domain::strategy::Shape;
-use crate::domain::ttl::shown;
+use crate::domain::ttl::{Ttl, shown};
 use crate::domain::wording::quoted;
 use crate::interfaces::output::notes;
 
@@ -39,7 +37,7 @@ pub(crate) struct KeyReport {
 /// The strategy of a key.
 pub(crate) struct Maker {
     pub id: String,
-    pub ttl: Duration,
+    pub ttl: Ttl,
     pub form: Form,
 }
 
@@ -55,6 +53,8 @@ pub(crate) struct Made {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Identical,
+    /// Identical, but it expires soon.
+    Expiring,
     Different,
     Missing,
     WrongType,
@@ -72,6 +72,7 @@ impl State {
     fn name(self) -> &'static str {
         match self {
             Self::Identical => "identical",
+            Self::Expiring => "expiring",
             Self::Different => "different",
             Self::Missing => "missing",
             Self::WrongType => "wrong-type",
@@ -95,7 +96,9 @@ impl State {
         let name = self.name();
         let colour = match self {
             Self::Identical => anstyle::AnsiColor::Green,
-            Self::Missing | Self::Different | Self::Orphan => anstyle::AnsiColor::Yellow,
+            Self::Expiring | Self::Missing | Self::Different | Self::Orphan => {
+                anstyle::AnsiColor::Yellow
+            }
             Self::WrongType | Self::Nowhere | Self::NoForm => anstyle::AnsiColor::Red,
             Self::NoStrategy | Self::NotCompared => return name.to_owned(),
         };
@@ -136,10 +139,19 @@ impl KeyReport {
             (Some(_), None) => State::Orphan,
             (Some(cached), Some(new)) if cached.value.kind() != new.kind() => State::WrongType,
             (Some(cached), Some(new)) => match same(&cached.value, new, self.form()) {
+                true if self.is_expiring(cached) => State::Expiring,
                 true => State::Identical,
                 false => State::Different,
             },
         }
+    }
+
+    fn is_expiring(&self, cached: &Cached) -> bool {
+        let soon = self
+            .strategy
+            .as_ref()
+            .map(|maker| maker.ttl.expiring(self.key.as_bytes()));
+        matches!((&cached.ttl, soon), (Ok(Some(left)), Some(soon)) if *left <= soon)
     }
 
     /// The differences by field, if both values are JSON.
@@ -200,7 +212,7 @@ impl KeyReport {
         let key = shortened(&printable(self.key.as_bytes()), 1000);
         let strategy = match &self.strategy {
             Some(Maker { id, ttl, .. }) => {
-                format!("{id}, TTL {}", shown(*ttl))
+                format!("{id}, TTL {}", shown(ttl.base))
             }
             None => "none makes this key".to_owned(),
         };
@@ -222,7 +234,7 @@ impl KeyReport {
     fn next(&self) -> Option<String> {
         let (key, flags) = (quoted(&self.key), &self.flags);
         Some(match self.state() {
-            State::Different | State::Missing | State::WrongType => {
+            State::Expiring | State::Different | State::Missing | State::WrongType => {
                 format!("shopwarm warmup keys {key}{flags}")
             }
             State::Orphan => {

@@ -137,7 +137,7 @@ fn table<'a>(partial: bool, gaps: bool) -> Table<'a, Line<'a>> {
         .csv(["identical"])
         .number("ttl too long", 1, |line| grouped(line.ttl_outside))
         .csv(["ttl_outside"])
-        .number("equal %", 2, equal_share)
+        .number("match %", 2, equal_share)
         .csv(["error"])
 }
 

@@ -92,15 +92,35 @@ pub(crate) fn error_notes<'s>(
     verbose: bool,
 ) -> Vec<String> {
     let strategies: Vec<&StrategyRecord> = strategies.into_iter().collect();
-    let mut lines = failures(&strategies);
-    lines.extend(causes(&strategies));
+    let mut lines = Vec::new();
+    for trouble in troubles(&strategies) {
+        lines.push(format!("✗ {}: {}", trouble.who, trouble.what));
+        lines.extend(trouble.keys.map(|keys| format!("    {keys}")));
+        lines.extend(trouble.hint.map(|hint| format!("    hint: {hint}")));
+    }
     let rest = |strategy: &&StrategyRecord| other_notes(strategy, verbose);
     lines.extend(strategies.iter().flat_map(rest));
     lines
 }
 
-/// Strategies that failed, those with the same error together.
-fn failures(strategies: &[&StrategyRecord]) -> Vec<String> {
+/// What went wrong for one reason.
+pub(crate) struct Trouble {
+    /// The first strategies, by name.
+    pub who: String,
+    pub what: String,
+    /// The first keys, if only keys failed.
+    pub keys: Option<String>,
+    pub hint: Option<String>,
+}
+
+/// Strategies that failed, then keys; those with the same cause together.
+pub(crate) fn troubles(strategies: &[&StrategyRecord]) -> Vec<Trouble> {
+    let mut all = failures(strategies);
+    all.extend(causes(strategies));
+    all
+}
+
+fn failures(strategies: &[&StrategyRecord]) -> Vec<Trouble> {
     let mut failures: Vec<(String, Option<&str>, Vec<&str>)> = Vec::new();
     for strategy in strategies {
         let Some(error) = &strategy.error else {
@@ -117,16 +137,16 @@ fn failures(strategies: &[&StrategyRecord]) -> Vec<String> {
             None => failures.push((error, hint, vec![&strategy.id])),
         }
     }
-    let lines = failures.iter().flat_map(|(error, hint, ids)| {
-        let line = format!("✗ {}: {error}", first(ids.iter().copied(), SHOWN_IDS));
-        let hint = hint.map(|hint| format!("    hint: {hint}"));
-        std::iter::once(line).chain(hint)
-    });
-    lines.collect()
+    let trouble = |(what, hint, ids): (String, Option<&str>, Vec<&str>)| Trouble {
+        who: first(ids.into_iter(), SHOWN_IDS),
+        what,
+        keys: None,
+        hint: hint.map(str::to_owned),
+    };
+    failures.into_iter().map(trouble).collect()
 }
 
-/// Keys that failed, those with the same cause together.
-fn causes(strategies: &[&StrategyRecord]) -> Vec<String> {
+fn causes(strategies: &[&StrategyRecord]) -> Vec<Trouble> {
     let mut causes: Vec<(Cause, Vec<&str>)> = Vec::new();
     for strategy in strategies {
         for cause in &strategy.causes {
@@ -140,16 +160,13 @@ fn causes(strategies: &[&StrategyRecord]) -> Vec<String> {
             }
         }
     }
-    let lines = causes.iter().flat_map(|(cause, ids)| {
-        let ids = first(ids.iter().copied(), SHOWN_IDS);
-        let lines = [
-            format!("✗ {ids}: {cause}"),
-            format!("    {}", listed(&cause.examples, cause.keys)),
-        ];
-        let hint = cause.hint.iter().map(|hint| format!("    hint: {hint}"));
-        lines.into_iter().chain(hint)
-    });
-    lines.collect()
+    let trouble = |(cause, ids): (Cause, Vec<&str>)| Trouble {
+        who: first(ids.into_iter(), SHOWN_IDS),
+        what: cause.to_string(),
+        keys: Some(listed(&cause.examples, cause.keys)),
+        hint: cause.hint,
+    };
+    causes.into_iter().map(trouble).collect()
 }
 
 /// What else there is to say about a strategy.

@@ -9,6 +9,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{KeyTemplate, printable, shortened};
 use crate::domain::selection::Selection;
 use crate::domain::strategy::{Definition, StrategyId};
+use crate::domain::ttl::Ttl;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
 use crate::interfaces::report::document::{inert, pretty};
@@ -152,7 +153,10 @@ async fn find_key(key: &str, config: &Config) -> Result<KeyReport, Failure> {
     Ok(KeyReport {
         strategy: Some(Maker {
             id: spec.id.to_string(),
-            ttl: spec.ttl.unwrap_or(config.run.default_ttl().0),
+            ttl: Ttl::new(
+                spec.ttl.unwrap_or(config.run.default_ttl().0),
+                config.run.ttl_jitter().fraction(),
+            ),
             form: spec.into(),
         }),
         cached: cache.read(key.as_bytes()).await?,
