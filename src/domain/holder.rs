@@ -89,7 +89,7 @@ impl fmt::Display for Holder {
         match self.age() {
             Some(age) => write!(
                 f,
-                ", for {}",
+                ", started {} ago",
                 humantime::format_duration(Duration::from_secs(age.as_secs()))
             ),
             None => Ok(()),

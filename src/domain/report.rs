@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::cause::{Cause, Origin};
+use super::cause::{self, Cause, Origin};
 use super::changes::{ChangedReport, Watermark};
 use super::counts::{Counts, millis};
 use super::entry::KeyError;
@@ -150,6 +150,14 @@ impl StrategyReport {
 }
 
 impl Report {
+    /// Whether the cache denies something to its user.
+    pub fn is_denied(&self) -> bool {
+        self.strategies.iter().any(|strategy| {
+            let why = strategy.seen.why_not_known.as_deref();
+            strategy.causes.iter().any(Cause::is_denied) || why.is_some_and(cause::is_denied)
+        })
+    }
+
     /// The classes of all strategies together.
     pub fn classes(&self) -> Classes {
         self.strategies.iter().map(|s| s.seen.classes).sum()

@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use super::cause::{self, Cause};
 use super::completeness::Ending;
 use super::expected::Expected;
 use super::failure::FailureKind;
@@ -100,7 +99,7 @@ impl Verdict {
             },
             false => Self {
                 mark: Mark::Bad,
-                text: with_next(done, Some(list_wrong(found, info))),
+                text: with_next(not_compared(found) + &done, Some(list_wrong(found, info))),
             },
         }
     }
@@ -124,16 +123,28 @@ impl Verdict {
     }
 }
 
+/// Keys that the cache did not let us see are not known to differ.
+fn not_compared(found: &Report) -> String {
+    let not_known: u64 = found.strategies.iter().map(|s| s.seen.not_known).sum();
+    match not_known {
+        0 => String::new(),
+        n => format!("{} could not be compared; ", keys(n)),
+    }
+}
+
 impl fmt::Display for Judged<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name;
+        let name = match self.name {
+            "all" => String::new(),
+            name => format!("{name}: "),
+        };
         match self.expected {
             Some(whole) => {
                 let share = (whole.keys > 0).then(|| self.equal as f64 / whole.keys as f64);
                 let equal = of_whole(self.equal, whole);
-                write!(f, "{name}: {equal} match the database ({})", rate(share))?;
+                write!(f, "{name}{equal} match the database ({})", rate(share))?;
             }
-            None => write!(f, "{name}: {} match the database", keys(self.equal))?,
+            None => write!(f, "{name}{} match the database", keys(self.equal))?,
         }
         write!(f, ", {} required", self.gate.share)?;
         match self.unfinished {
@@ -278,7 +289,7 @@ fn next(report: &Report, info: &RunInfo) -> Option<String> {
         Ending::Stopped(_) => again(""),
         Ending::Fatal(_) => Some(info.instead(DOCTOR)),
         // A definition that does not fit, or a missing right, fails again until somebody changes it.
-        Ending::Bad if report.unfit().is_some() || is_denied(report) => Some(info.instead(DOCTOR)),
+        Ending::Bad if report.unfit().is_some() || report.is_denied() => Some(info.instead(DOCTOR)),
         Ending::Bad if report.outcome() == Outcome::Empty => {
             Some("check the queries, or use --allow-empty".to_owned())
         }
@@ -287,14 +298,6 @@ fn next(report: &Report, info: &RunInfo) -> Option<String> {
         Ending::Bad if warms => warm_wrong(report, info).or_else(|| again("")),
         Ending::Bad => again(""),
     }
-}
-
-/// Whether the cache denies something to its user.
-fn is_denied(report: &Report) -> bool {
-    report.strategies.iter().any(|strategy| {
-        let why = strategy.seen.why_not_known.as_deref();
-        strategy.causes.iter().any(Cause::is_denied) || why.is_some_and(cause::is_denied)
-    })
 }
 
 /// Whether all that went wrong is in the data or the queries.
@@ -327,7 +330,7 @@ fn warm_wrong(report: &Report, info: &RunInfo) -> Option<String> {
 
 /// The command that lists the keys that are not as they should be.
 fn list_wrong(found: &Report, info: &RunInfo) -> String {
-    if is_denied(found) {
+    if found.is_denied() {
         return info.instead(DOCTOR);
     }
     let selection = info

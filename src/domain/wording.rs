@@ -49,6 +49,15 @@ pub fn seconds(duration: Duration) -> String {
     }
 }
 
+/// An estimate: `<1 s`, `15 s`, `2m 05s`.
+pub fn time_left(left: Duration) -> String {
+    match left.as_secs() {
+        0 => "<1 s".to_owned(),
+        s @ 1..60 => format!("{s} s"),
+        _ => seconds(left),
+    }
+}
+
 /// An error of the system without its number: `No such file or directory`.
 pub fn without_number(error: &str) -> String {
     match error.split_once(" (os error ") {

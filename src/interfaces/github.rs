@@ -10,7 +10,7 @@ use crate::application::record::StrategyRecord;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Judged;
 use crate::domain::report::Report;
-use crate::domain::verdict::Mark;
+use crate::domain::verdict::Verdict;
 
 /// A summary over 1 MiB makes the upload fail.
 const SUMMARY_BYTES: usize = 512 * 1024;
@@ -40,16 +40,21 @@ pub(super) fn report(report: &Report, document: &Document) {
         note(&annotation(level, &trouble.who, &lines.join("\n")));
     }
     add_to_summary(format!(
-        "### {} shopwarm {}: {}\n\n{}\n```\n{}```\n",
-        document
-            .verdict
-            .as_ref()
-            .map_or(Mark::Good, |verdict| verdict.mark),
-        document.json["command"].as_str().unwrap_or_default(),
-        report.outcome().name(),
+        "### {}\n\n{}\n```\n{}```\n",
+        heading(document),
         document.markdown(),
         document.notes()
     ));
+}
+
+/// `✗ shopwarm warmup all: incomplete: 1 of 7 strategies failed`.
+fn heading(document: &Document) -> String {
+    let command = document.json["command"].as_str().unwrap_or_default();
+    let Some(Verdict { mark, text }) = &document.verdict else {
+        return format!("shopwarm {command}");
+    };
+    let said = text.split("; next: ").next().unwrap_or_default();
+    format!("{mark} shopwarm {command}: {said}")
 }
 
 fn add_to_summary(mut text: String) {
@@ -79,13 +84,14 @@ pub(super) fn failure(failure: &Failure) {
     if !is_here() {
         return;
     }
-    note(&annotation("error", "run", &failure.to_string()));
     let hint = failure.hint.as_ref();
-    let hint = hint.map_or_else(String::new, |hint| format!("hint: {hint}\n"));
+    let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
+    let said = format!("{failure}{hint}");
+    note(&annotation("error", "run", &said));
     // A fence in the message would close ours.
-    let said = format!("{failure}\n{hint}").replace("```", "` ` `");
+    let said = said.replace("```", "` ` `");
     add_to_summary(format!(
-        "### shopwarm\n\n✗ did not start\n\n```\n{said}```\n"
+        "### ✗ shopwarm did not start\n\n```\n{said}\n```\n"
     ));
 }
 

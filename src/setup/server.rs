@@ -104,9 +104,7 @@ impl Server {
             return Err(Failure::new(FailureKind::Config, what, why)
                 .hint("set one with --token-file FILE or SHOPWARM_TOKEN"));
         }
-        let (strategies, jobs) = (new.definitions.len(), new.jobs.len());
         self.shop.replace(new);
-        tracing::info!(strategies, jobs, "reloaded");
         Ok(())
     }
 }

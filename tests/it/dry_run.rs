@@ -220,6 +220,19 @@ fn the_exit_code_says_whether_something_would_change() {
 }
 
 #[test]
+fn a_plan_that_cannot_be_saved_is_refused_before_anything_is_read() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    let run = lab.command("dry-run --plan /nosuch/plan.json").run();
+    let run = run.expect(4);
+    assert_eq!(run.stdout, "");
+    assert!(
+        run.stderr.contains("there is no such folder"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn without_a_cache_nothing_is_compared() {
     for dialect in DIALECTS {
         let lab = Lab::shop(dialect);
@@ -704,16 +717,21 @@ fn keys_out_of_reach_are_not_known() {
             .is_some_and(|why| why.contains("NOPERM")),
         "{lists:#}"
     );
-    // What is not known is not equal.
-    let run = lab
-        .with(
-            &definitions(),
-            "verify strategy own/lists -o json --require 1%",
-        )
-        .cache(&url)
-        .run()
-        .expect(10);
-    assert_eq!(run.json()["verified"]["not_known"], 70);
+    // What is not known is neither equal nor different.
+    let verify = |arguments: &str| {
+        let command = lab.with(&definitions(), arguments);
+        command.cache(&url).run().expect(7)
+    };
+    let lists = verify("verify strategy own/lists -o json --require 1%").json();
+    assert_eq!(lists["verified"]["not_known"], 70);
+    let all = verify("verify context own").stdout;
+    assert_eq!(all.matches("NOPERM").count(), 1, "{all}");
+    assert!(all.contains(" could not be compared: NOPERM"), "{all}");
+    let last = all.lines().last().expect("a verdict");
+    assert!(
+        last.contains(" keys could not be compared; own: "),
+        "{last}"
+    );
 }
 
 // ── memory ────────────────────────────────────────────────────────────────────────────────────

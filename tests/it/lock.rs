@@ -91,7 +91,7 @@ fn a_second_run_gives_way_and_others_run_beside() {
         "all --tag product",
     ] {
         let run = lab.command(&format!("warmup {arguments} -o json"));
-        let words = ["`warmup context catalog`", &host, &process, ", for "];
+        let words = ["`warmup context catalog`", &host, &process, ", started "];
         gives_way(run, &words);
     }
     // Nothing of theirs, and no lock that one of them had for a moment.

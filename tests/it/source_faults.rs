@@ -1,6 +1,7 @@
 //! The database and what goes wrong with it: what a slow cache does not cost, streams that go on
 //! or begin anew, limits that are kept, sessions that are not to be had.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::Child;
 use std::thread;
@@ -243,8 +244,21 @@ fn a_stream_goes_on_at_its_last_row_where_it_has_an_order() {
     });
 }
 
+/// What a run that has ended printed.
+fn said(child: &mut Child) -> String {
+    let mut text = String::new();
+    let pipes: [Option<Box<dyn Read>>; 2] = [
+        child.stdout.take().map(|pipe| Box::new(pipe) as _),
+        child.stderr.take().map(|pipe| Box::new(pipe) as _),
+    ];
+    for mut pipe in pipes.into_iter().flatten() {
+        pipe.read_to_string(&mut text).expect("text");
+    }
+    text
+}
+
 /// Lets a run that is held go on, and holds it again with another session.
-fn hold_again(child: &Child, proxy: &FaultProxy, database: &Database) {
+fn hold_again(child: &mut Child, proxy: &FaultProxy, database: &Database) {
     let session = || {
         database.query(&format!(
             "SELECT min(pid) FROM pg_stat_activity
@@ -261,8 +275,11 @@ fn hold_again(child: &Child, proxy: &FaultProxy, database: &Database) {
         let now = session();
         !now.is_empty() && now != former
     });
-    until("the run is held again", || proxy.is_stalled());
-    assert!(child.id() > 0);
+    until("the run is held again", || {
+        let ended = child.try_wait().expect("a process");
+        assert_eq!(ended, None, "{}", said(child));
+        proxy.is_stalled()
+    });
 }
 
 #[test]
@@ -270,8 +287,8 @@ fn a_stream_without_an_order_begins_anew_once() {
     let (_dir, contexts) = bulk(&[150_000, 100]);
     let (database, redis) = (Postgres::database(), Redis::start(&[]));
     let (proxy, url) = proxied(&redis);
-    let child = start_and_hold(warm(&contexts, database.url(), url), &proxy, &redis);
-    hold_again(&child, &proxy, &database);
+    let mut child = start_and_hold(warm(&contexts, database.url(), url), &proxy, &redis);
+    hold_again(&mut child, &proxy, &database);
     end_session(&database);
     proxy.flow();
     let run = calm(finish(child)).expect(3);

@@ -115,7 +115,7 @@ fn a_run_that_could_not_begin_is_remembered() {
         .expect(4);
     assert!(run.stderr.contains("::error"), "{}", run.stderr);
     let summary = std::fs::read_to_string(summary.path()).expect("a text");
-    for says in ["### shopwarm", "did not start", "gone"] {
+    for says in ["### ✗ shopwarm did not start", "gone"] {
         assert!(summary.contains(says), "{says}: {summary}");
     }
     let runs = lab.command("runs -o json").run().expect(0).json();

@@ -14,6 +14,7 @@ use crate::application::ports::Prunable;
 use crate::application::ports::{Ask, Cache, Mode};
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
+use crate::application::run_state::event::Event;
 use crate::application::run_state::tally::keep_first;
 use crate::domain::digest::Digest;
 use crate::domain::entry::Name;
@@ -21,6 +22,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::report::Status;
+use crate::domain::wording;
 
 /// Keys that the database is asked about together.
 const WINDOW: usize = 2_000;
@@ -57,10 +59,12 @@ pub async fn prune(book: &mut Book, run: &RunContext<'_>, written: PlannedKeys) 
     if prunable.is_empty() || run.is_stopped() {
         return;
     }
+    run.report(&Event::Asking);
     let agreed = run.unless_stopped(consent.may_remove(&prunable)).await;
     if agreed != Some(true) {
         let keys: u64 = prunable.iter().map(|of_one| of_one.keys).sum();
-        let why = format!("{keys} keys without a row were kept: their removal was not confirmed");
+        let keys = wording::keys(keys);
+        let why = format!("{keys} without a row kept: the removal was not confirmed");
         book.warnings.push(why);
         return;
     }

@@ -73,6 +73,8 @@ pub enum Event<'a> {
     StrategyFinished {
         report: &'a StrategyReport,
     },
+    /// A person is asked something.
+    Asking,
     /// The run is asked to stop and finishes what is in flight.
     Stopping {
         why: Option<Stop>,
@@ -97,13 +99,14 @@ impl Event<'_> {
             Self::Orphans { .. } => "orphans",
             Self::StrategyRepeated { .. } => "strategy_repeated",
             Self::StrategyFinished { .. } => "strategy_finished",
+            Self::Asking => "asking",
             Self::Stopping { .. } => "stopping",
             Self::RunFinished { .. } => "run_finished",
         }
     }
 
     /// The event as JSON, for `--progress json` and the admin API; `None` for events about single
-    /// keys, which would drown the rest.
+    /// keys, which would drown the rest, and what only a terminal has.
     pub fn json(&self) -> Option<Value> {
         let event = self.name();
         Some(match self {
@@ -143,7 +146,7 @@ impl Event<'_> {
                 "event": event,
                 "report": serde_json::to_value(StrategyRecord::from(*report)).unwrap_or_default(),
             }),
-            Self::Inspected { .. } | Self::Orphans { .. } => return None,
+            Self::Inspected { .. } | Self::Orphans { .. } | Self::Asking => return None,
             Self::Stopping { why } => json!({ "event": event, "why": why }),
             Self::RunFinished { report } => json!({ "event": event, "outcome": report.outcome() }),
         })

@@ -280,7 +280,7 @@ fn a_gate_counts_the_rows_that_were_not_read() {
     verified(
         &report(vec![whole.clone()]),
         "99%",
-        "✓ all: 1,000 of 1,000 keys match the database (100.0%), 99% required",
+        "✓ 1,000 of 1,000 keys match the database (100.0%), 99% required",
     );
     verified(
         &report(vec![
@@ -288,13 +288,13 @@ fn a_gate_counts_the_rows_that_were_not_read() {
             looked(failed("b", 9000, Some(Expected::about(20_000)))),
         ]),
         "1%",
-        "✗ incomplete: 1 of 2 strategies failed (catalog/b); all: 10,000 of about 21,000 keys match \
+        "✗ incomplete: 1 of 2 strategies failed (catalog/b); 10,000 of about 21,000 keys match \
          the database (47.6%), 1% required, but 1 strategy not read to the end; next: shopwarm verify all -v",
     );
     verified(
         &stopped(Stop::Interrupted, vec![looked(cancelled("b", 9000, None))]),
         "1%",
-        "! interrupted: all: 9,000 keys match the database, 1% required, but 1 strategy not read to the \
+        "! interrupted: 9,000 keys match the database, 1% required, but 1 strategy not read to the \
          end; next: shopwarm verify all",
     );
     let mut lost = whole.clone();
@@ -318,7 +318,7 @@ fn a_requirement_allows_keys_to_fail() {
     verified(
         &found,
         "99%",
-        "✓ enough: 4 keys failed; all: 1,006 of 1,010 keys match the database (99.6%), 99% required",
+        "✓ enough: 4 keys failed; 1,006 of 1,010 keys match the database (99.6%), 99% required",
     );
     verified(
         &found,
@@ -335,7 +335,7 @@ fn a_requirement_allows_keys_to_fail() {
     verified(
         &found,
         "99.7%",
-        "✗ incomplete: 4 keys failed; all: 1,006 of 1,010 keys match the database (99.6%), 99.7% \
+        "✗ incomplete: 4 keys failed; 1,006 of 1,010 keys match the database (99.6%), 99.7% \
          required; next: shopwarm verify all",
     );
 }

@@ -63,6 +63,9 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     let selection = args.target.selection()?;
+    args.plan
+        .as_deref()
+        .map_or(Ok(()), SealedPlan::check_target)?;
     let info = args.target.info("dry-run", config);
     let inspect = Inspect {
         config,

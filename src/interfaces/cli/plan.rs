@@ -54,6 +54,11 @@ struct Planned {
     definition: String,
 }
 
+fn not_written(file: &Path, why: &str) -> Failure {
+    let what = format!("cannot write the plan to {}", file.display());
+    Failure::new(FailureKind::Config, what, why)
+}
+
 impl SealedPlan {
     /// # Errors
     /// The definitions cannot be read again.
@@ -88,24 +93,34 @@ impl SealedPlan {
         Ok(plan)
     }
 
+    /// Whether a plan can be written there, to be asked before the shop is read.
+    ///
+    /// # Errors
+    /// There is something else, or no such folder.
+    pub fn check_target(file: &Path) -> Result<(), Failure> {
+        let folder = match file.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        // A rename would replace a device with a file.
+        match std::fs::metadata(file) {
+            Ok(found) if !found.is_file() => Err(not_written(file, "it is not a file")),
+            _ if !folder.is_dir() => Err(not_written(file, "there is no such folder")),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes a temporary file and renames it, so that nobody reads half a plan.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, file: &Path) -> Result<(), Failure> {
-        let failed = |why: String| {
-            let what = format!("cannot write the plan to {}", file.display());
-            Failure::new(FailureKind::Config, what, why)
-        };
-        // A rename would replace a device with a file.
-        if std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
-            return Err(failed("it is not a file".to_owned()));
-        }
+        Self::check_target(file)?;
         let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
         let aside = file.with_added_extension("part");
         std::fs::write(&aside, text)
             .and_then(|()| std::fs::rename(&aside, file))
-            .map_err(|error| failed(error.to_string()))
+            .map_err(|error| not_written(file, &error.to_string()))
     }
 
     /// # Errors
@@ -116,7 +131,11 @@ impl SealedPlan {
             Failure::new(FailureKind::Config, what, why)
                 .hint("make one with `shopwarm dry-run --plan FILE`")
         };
-        let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            let what = format!("cannot read the plan {}", file.display());
+            Failure::new(FailureKind::Config, what, error.to_string())
+                .hint("make one with `shopwarm dry-run --plan FILE`")
+        })?;
         let plan: Self = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
         if plan.schema_version != 1 {
             let why = format!("schema_version {} is not supported", plan.schema_version);

@@ -37,7 +37,13 @@ pub(super) async fn run(
     let reloading = async {
         while hangups.recv().await.is_some() {
             match read().and_then(|config| server.reload(config, address)) {
-                Ok(()) => admin.reload(&server.shop.get().config),
+                Ok(()) => {
+                    let shop = server.shop.get();
+                    admin.reload(&shop.config);
+                    // Only now do requests need the new token.
+                    let (strategies, jobs) = (shop.definitions.len(), shop.jobs.len());
+                    tracing::info!(strategies, jobs, "reloaded");
+                }
                 Err(failure) => {
                     let hint = failure.hint.clone().unwrap_or_default();
                     tracing::error!(%failure, hint, "not reloaded, the old configuration stays");

@@ -14,6 +14,7 @@ use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::{Judged, Requirement, Verified};
 use crate::domain::nearest::nearest;
+use crate::domain::report::Report;
 use crate::domain::settings_text::parse_ttl;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::Output;
@@ -79,7 +80,7 @@ pub(super) async fn run(
         document.show(output);
         conclude(report, &document, output);
         github::requirements(&judged);
-        Ok(judge(exit::of_run(report), &judged))
+        Ok(judge(report, &judged))
     };
     inspect.run(verify).await
 }
@@ -97,10 +98,12 @@ pub(super) fn inspection(
     }
 }
 
-/// An unmet requirement turns success into [`Exit::Differences`].
-pub(super) fn judge(exit: Exit, judged: &[Judged<'_>]) -> Exit {
-    match exit {
-        Exit::Success if judged.iter().any(|judged| !judged.met) => Exit::Differences,
+/// An unmet requirement turns success into [`Exit::Differences`], unless the cache did not let us see the keys.
+pub(super) fn judge(found: &Report, judged: &[Judged<'_>]) -> Exit {
+    let is_met = judged.iter().all(|judged| judged.met);
+    match exit::of_run(found) {
+        Exit::Success if !is_met && found.is_denied() => Exit::Denied,
+        Exit::Success if !is_met => Exit::Differences,
         exit => exit,
     }
 }

@@ -238,7 +238,7 @@ fn show(
     github::requirements(&judged);
     match exit {
         // A failed verification counts as differences.
-        Exit::Success => verify::judge(exit::of_run(&verified.found), &judged),
+        Exit::Success => verify::judge(&verified.found, &judged),
         exit => exit,
     }
 }

@@ -277,7 +277,8 @@ impl Reporter for Bars {
                 }
             }
             Event::StrategyFinished { report } => self.finish(report),
-            Event::RunFinished { .. } => self.clear(),
+            // What is drawn later would cover the question.
+            Event::Asking | Event::RunFinished { .. } => self.clear(),
             event => {
                 if let Some(news) = news(event) {
                     self.print(&news);

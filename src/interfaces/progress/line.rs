@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use console::{Style, measure_text_width};
 
-use crate::domain::wording::{grouped, seconds};
+use crate::domain::wording::{grouped, time_left};
 use crate::interfaces::output::shortened_name;
 
 /// Names are not made shorter than this.
@@ -47,7 +47,7 @@ impl Course<'_> {
                 let is_moving = self.keys > 0 && self.stalled.is_empty();
                 let left = self.left.filter(|_| is_moving);
                 let bar = format!("{} {percent:>3}%", self.bar(expected, bar));
-                let left = left.map(|left| format!("{} left", seconds(left)));
+                let left = left.map(|left| format!("{} left", time_left(left)));
                 let keys = format!("{keys}/{about}{}", grouped(expected));
                 [Some(bar), left, Some(keys)]
                     .into_iter()
@@ -59,9 +59,9 @@ impl Course<'_> {
             cells.insert(1, self.stalled.to_owned());
             return cells;
         }
-        let per_second = self.per_second.map(|n| format!("{} keys/s", grouped(n)));
-        cells.extend(per_second);
         cells.extend(Some(self.words.to_owned()).filter(|words| !words.is_empty()));
+        let per_second = self.per_second.filter(|_| self.keys > 0);
+        cells.extend(per_second.map(|n| format!("{} keys/s", grouped(n))));
         cells
     }
 
@@ -121,11 +121,11 @@ mod tests {
         assert_eq!(plain(39), "⠋ …active-user-sessions ━━━━━╸────  52%");
         assert_eq!(
             plain(79),
-            "⠋ identity/active-user-sessions ━━━━━╸────  52%  4.0 s left  520,000/~990,018"
+            "⠋ identity/active-user-sessions ━━━━━╸────  52%  4 s left  520,000/~990,018"
         );
         let wide = plain(160);
         assert!(
-            wide.ends_with("131,000 keys/s  limited by rate 131,000 keys/s"),
+            wide.ends_with("limited by rate 131,000 keys/s  131,000 keys/s"),
             "{wide}"
         );
         assert!(wide.contains(&"━".repeat(12)), "{wide}");
@@ -147,7 +147,7 @@ mod tests {
             ..course(Some((990_018, true)), "")
         };
         let line = console::strip_ansi_codes(&whole.line(79)).into_owned();
-        let said = "  strategy 2 of 7               ━━━━━╸────  52%  4.0 s left  520,000/~990,018";
+        let said = "  strategy 2 of 7               ━━━━━╸────  52%  4 s left  520,000/~990,018";
         assert_eq!(line, said);
         for width in 39..160 {
             for course in [&known, &whole, &course(None, "3 failed")] {

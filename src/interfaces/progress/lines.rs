@@ -12,7 +12,7 @@ use crate::domain::expected::Expected;
 use crate::domain::report::StrategyReport;
 use crate::domain::strategy::StrategyId;
 use crate::domain::sync::lock;
-use crate::domain::wording::{grouped, keys, seconds};
+use crate::domain::wording::{grouped, keys, seconds, time_left};
 use crate::interfaces::output::sentences;
 use crate::interfaces::report::words::expectation;
 
@@ -66,7 +66,7 @@ impl Lines {
 }
 
 impl Running {
-    /// `catalog/hot (2 of 7): 40% (240,000 of ~600,000 keys), 15.0 s left, 2m 05s for the whole run`.
+    /// `catalog/hot (2 of 7): 40% (240,000 of ~600,000 keys), 15 s left, 2m 05s for the whole run`.
     fn line(&self, run: &Whole) -> String {
         let (id, done, elapsed) = (&self.id, self.counts.total(), self.since.elapsed());
         let mut parts = match self.expected.filter(|e| e.keys >= done.max(1)) {
@@ -86,10 +86,10 @@ impl Running {
         if let (Some(whole), true, 1..) = (self.expected, self.stalled.is_empty(), done) {
             let left = whole.keys.saturating_sub(done) as f64 / done as f64;
             let left = elapsed.mul_f64(left);
-            parts.extend((!left.is_zero()).then(|| format!("{} left", seconds(left))));
+            parts.extend((!left.is_zero()).then(|| format!("{} left", time_left(left))));
         }
         if let (Some(left), Some(_), true) = (run.left(), run.place(), self.stalled.is_empty()) {
-            parts.push(format!("{} for the whole run", seconds(left)));
+            parts.push(format!("{} for the whole run", time_left(left)));
         }
         let stalled = Some(self.stalled.clone()).filter(|text| !text.is_empty());
         parts.extend(stalled.into_iter().chain(limited(&self.pace)));
@@ -191,7 +191,7 @@ mod tests {
             due: Instant::now(),
         };
         let line = running.line(&Whole::default());
-        let says = "catalog/hot: 40% (240,000 of ~600,000 keys), 15.";
+        let says = "catalog/hot: 40% (240,000 of ~600,000 keys), 15 s left\n";
         assert!(
             line.starts_with(says) && line.ends_with(" s left\n"),
             "{line}"

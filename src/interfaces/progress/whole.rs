@@ -16,6 +16,8 @@ pub(super) struct Whole {
     strategies: HashMap<StrategyId, Part>,
     /// When the first strategy began.
     since: Option<Instant>,
+    /// Whether it waits, and nobody knows how long.
+    is_stalled: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -57,7 +59,11 @@ impl Whole {
                 self.since.get_or_insert_with(Instant::now);
                 self.part(id).expected = *expected;
             }
-            Event::Progress { id, stats, .. } => self.part(id).keys = stats.total(),
+            Event::Progress { id, stats, .. } => {
+                self.part(id).keys = stats.total();
+                self.is_stalled = false;
+            }
+            Event::Stalled { .. } => self.is_stalled = true,
             Event::StrategyRepeated { id, .. } => self.part(id).keys = 0,
             Event::StrategyFinished { report } => {
                 let part = self.part(&report.id);
@@ -95,7 +101,7 @@ impl Whole {
     pub(super) fn left(&self) -> Option<Duration> {
         let (elapsed, keys) = (self.since?.elapsed(), self.keys());
         let left = self.expected()?.keys.saturating_sub(keys);
-        let is_known = elapsed >= EARLIEST_ESTIMATE && keys > 0 && left > 0;
+        let is_known = elapsed >= EARLIEST_ESTIMATE && keys > 0 && left > 0 && !self.is_stalled;
         is_known.then(|| elapsed.mul_f64(left as f64 / keys as f64))
     }
 }
@@ -135,5 +141,11 @@ mod tests {
         whole.since = Instant::now().checked_sub(Duration::from_secs(10));
         let left = whole.left().expect("a time").as_secs_f64();
         assert!((10.0..10.5).contains(&left), "{left}");
+        whole.note(&Event::Stalled {
+            id: &open,
+            on: "cache",
+            time: Duration::from_secs(2),
+        });
+        assert_eq!(whole.left(), None);
     }
 }

@@ -9,7 +9,7 @@ use super::document::{Document, to_value};
 use super::grid::Tone;
 use super::inspected::{Inspected, Line, run_json, totals_json};
 use super::table::Table;
-use super::words::{Marked, error_notes, expectation, joined, not_known, optional};
+use super::words::{Marked, error_notes, expectation, joined, not_compared, optional};
 use crate::application::ports::{Headroom, Mode, QueryPlan};
 use crate::application::record::whole_seconds;
 use crate::application::run_state::options::Options;
@@ -218,6 +218,7 @@ impl DryRun<'_> {
         let strategies = &self.report.strategies;
         let is_partial = strategies.iter().any(StrategyReport::is_unfinished);
         let not_known = self.not_known();
+        let failed = self.report.totals().wrong();
         let has_orphans = strategies.iter().any(|s| s.seen.orphans.is_some());
         Table::of(move |row: &Row<'_>| row_json(row, compared))
             .strategy(move |(line, _)| self.marked(line))
@@ -227,6 +228,9 @@ impl DryRun<'_> {
             })
             .csv(["expected", "expected_is_exact"])
             .count("keys", 0, |(line, _)| line.counts.planned)
+            .when(failed > 0, |table| {
+                table.number("failed", 0, |(line, _)| grouped(line.counts.wrong()))
+            })
             .when(compared, |table| {
                 table
                     .number("missing", 0, |(line, _)| grouped(line.classes.missing))
@@ -270,9 +274,15 @@ impl DryRun<'_> {
             inspected.iter().map(|one| &one.record),
             verbose,
         ));
-        for strategy in inspected {
-            lines.extend(not_known(strategy.report).filter(|_| self.compared));
+        let orphans: u64 = inspected
+            .iter()
+            .filter_map(|one| one.report.seen.orphans)
+            .sum();
+        if orphans > 0 {
+            lines.push("orphans: `dry-run --orphans --keys` lists them, `warmup --prune` removes those that a run wrote".to_owned());
         }
+        let compared = self.report.strategies.iter().filter(|_| self.compared);
+        lines.extend(not_compared(compared));
         lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
         let (size, took) = (self.report.totals().bytes, seconds(self.estimated()));
         lines.push(format!("read {} in {took}", HumanBytes(size)));

@@ -7,7 +7,7 @@ use indicatif::HumanBytes;
 use super::document::{Document, to_value};
 use super::table::Table;
 use super::verify::{requirement_lines, requirements_json, verified_json};
-use super::words::{NONE, error_notes, expectation, joined, listed, marked, not_known};
+use super::words::{NONE, error_notes, expectation, joined, listed, marked, not_compared};
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::changes::ReadHow;
 use crate::domain::counts::Counts;
@@ -212,7 +212,7 @@ fn pace_line(pace: &PaceReport) -> String {
 fn read_back_footer(verified: &Verified) -> String {
     let (report, judged) = (&verified.found, verified.judge());
     let mut lines = vec![format!("read back: {}", found(report))];
-    lines.extend(report.strategies.iter().filter_map(not_known));
+    lines.extend(not_compared(&report.strategies));
     // The verdict shows a single requirement.
     if judged.len() > 1 {
         lines.extend(requirement_lines(&judged));

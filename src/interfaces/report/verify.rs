@@ -6,7 +6,7 @@ use super::document::Document;
 use super::grid::Tone;
 use super::inspected::{Inspected, Line, merge, run_json, totals_json};
 use super::table::Table;
-use super::words::{Marked, error_notes, expectation, joined, not_known, share};
+use super::words::{Marked, error_notes, expectation, joined, not_compared, share};
 use crate::domain::expected::Size;
 use crate::domain::gate::Judged;
 use crate::domain::report::{Report, StrategyReport};
@@ -29,11 +29,8 @@ impl Verification<'_> {
         let inspected = Inspected::all(report);
         let is_partial = report.strategies.iter().any(StrategyReport::is_unfinished);
         let lines = inspected.iter().map(Line::new);
-        let mut document = table(
-            is_partial,
-            lines.clone().any(|line| not_compared(&line) > 0),
-        )
-        .document(lines, Some(Line::total(report)));
+        let mut document = table(is_partial, lines.clone().any(|line| gap(&line) > 0))
+            .document(lines, Some(Line::total(report)));
         let verdict = Verdict::of_verification(report, self.judged, info);
         let mut json = run_json(info, report, &verdict);
         json["totals"] = totals_json(report, true);
@@ -51,8 +48,8 @@ impl Verification<'_> {
 
     fn footer(&self, inspected: &[Inspected<'_>], verbose: bool) -> String {
         let mut lines = error_notes(inspected.iter().map(|one| &one.record), verbose);
+        lines.extend(not_compared(&self.report.strategies));
         for strategy in inspected {
-            lines.extend(not_known(strategy.report));
             let outside = strategy.report.seen.ttl_outside;
             if outside > 0 {
                 let (id, keys) = (&strategy.record.id, keys(outside));
@@ -109,7 +106,7 @@ fn line_json(line: &Line<'_>) -> Value {
 }
 
 /// Planned keys of which it is not known what the cache holds.
-fn not_compared(line: &Line<'_>) -> u64 {
+fn gap(line: &Line<'_>) -> u64 {
     line.planned.saturating_sub(line.classes.total())
 }
 
@@ -127,7 +124,7 @@ fn table<'a>(partial: bool, gaps: bool) -> Table<'a, Line<'a>> {
         .csv(["planned", "present", "equal"])
         .count("missing", 0, |line| line.classes.missing)
         .when(gaps, |table| {
-            table.number("not compared", 0, |line| grouped(not_compared(line)))
+            table.number("not compared", 0, |line| grouped(gap(line)))
         })
         .csv(["stale"])
         .count("different", 0, |line| line.classes.different)

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::grid::Tone;
 use crate::application::record::StrategyRecord;
-use crate::domain::cause::Cause;
+use crate::domain::cause::{self, Cause};
 use crate::domain::entry::KeyError;
 use crate::domain::expected::Expected;
 use crate::domain::failure;
@@ -208,16 +208,34 @@ pub(crate) fn listed(kept: &[String], total: u64) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-/// Keys that the cache did not answer for, and why.
-pub(crate) fn not_known(strategy: &StrategyReport) -> Option<String> {
-    let seen = &strategy.seen;
-    let why = seen.why_not_known.as_deref();
-    (seen.not_known > 0).then(|| {
-        format!(
-            "! {}: not known of {}: {}",
-            strategy.id,
-            keys(seen.not_known),
-            why.unwrap_or("the cache did not say")
-        )
-    })
+/// Keys that the cache did not answer for, those with the same reason together.
+pub(crate) fn not_compared<'s>(
+    strategies: impl IntoIterator<Item = &'s StrategyReport>,
+) -> Vec<String> {
+    let mut reasons: Vec<(&str, u64, Vec<String>)> = Vec::new();
+    for strategy in strategies {
+        let (seen, id) = (&strategy.seen, strategy.id.to_string());
+        if seen.not_known == 0 {
+            continue;
+        }
+        let why = seen
+            .why_not_known
+            .as_deref()
+            .unwrap_or("the cache did not say why");
+        match reasons.iter_mut().find(|(known, ..)| *known == why) {
+            Some((_, sum, ids)) => {
+                *sum += seen.not_known;
+                ids.push(id);
+            }
+            None => reasons.push((why, seen.not_known, vec![id])),
+        }
+    }
+    let lines = reasons.iter().flat_map(|(why, sum, ids)| {
+        let ids = first(ids.iter().map(String::as_str), SHOWN_IDS);
+        let line = format!("! {ids}: {} could not be compared: {why}", keys(*sum));
+        let hint = "    hint: `shopwarm doctor` names the rights that are missing";
+        let hint = cause::is_denied(why).then(|| hint.to_owned());
+        std::iter::once(line).chain(hint)
+    });
+    lines.collect()
 }

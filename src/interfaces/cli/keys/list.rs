@@ -8,21 +8,23 @@ use serde_json::json;
 
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
+use crate::application::record::StrategyRecord;
 use crate::application::run_state::stop::StopSignal;
 use crate::application::settings::WARM;
 use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::key::shortened;
-use crate::domain::report::{Report, Status, StrategyReport};
+use crate::domain::report::Report;
+use crate::domain::run::Flags;
 use crate::domain::selection::Selection;
 use crate::domain::settings_text::parse_ttl;
 use crate::domain::standing::Class;
-use crate::domain::wording::keys as count_of;
+use crate::domain::wording::{keys as count_of, quoted};
 use crate::interfaces::cli::inspect::Inspect;
 use crate::interfaces::cli::target::Target;
 use crate::interfaces::exit::{self, Exit};
-use crate::interfaces::output::Output;
+use crate::interfaces::output::{Output, sentences};
 use crate::interfaces::report::keys::{Form, KeyWriter, Wanted};
+use crate::interfaces::report::words::{error_notes, joined, not_compared};
 use crate::setup::CacheNeed;
 
 #[derive(Args, Debug)]
@@ -134,8 +136,7 @@ pub(super) async fn list(
         };
         let writer = KeyWriter::new(form, cached, wanted, Output::stream(), stop.clone());
         let report = inspect.report(viewer, &writer, Instant::now()).await;
-        let flags = &config.flags.everywhere;
-        finish(args, &writer, &report, form, output, flags);
+        finish(args, &writer, &report, form, output, &config.flags);
         report_failures(&report, cached, output);
         match exit::of_run(&report) {
             Exit::Success if !args.state.is_empty() => all_known(&report).map(|()| Exit::Success),
@@ -152,7 +153,7 @@ fn finish(
     report: &Report,
     form: Form,
     output: &Output,
-    flags: &str,
+    flags: &Flags,
 ) {
     let errors: Vec<String> = report.failures().map(ToString::to_string).collect();
     let error = (!errors.is_empty()).then(|| errors.join("; "));
@@ -166,8 +167,21 @@ fn finish(
     }
     let is_wrong = |state: &State| *state != State::Identical;
     if written > 0 && form == Form::Columns && args.state.iter().any(is_wrong) {
-        let next = format!("-0 | shopwarm warmup keys -0 -{flags}");
-        output.note(&format!("to warm them, add to this command: {next}"));
+        let Flags {
+            everywhere,
+            reading,
+            own,
+        } = flags;
+        let names: String = args
+            .target
+            .what
+            .iter()
+            .map(|name| format!(" {}", quoted(name)))
+            .collect();
+        let list = format!("shopwarm keys list{names}{own}{reading}{everywhere} -0");
+        output.note(&format!(
+            "  next: {list} | shopwarm warmup keys -0 -{everywhere}"
+        ));
     }
     if altered > 0 && form == Form::Lines {
         let keys = count_of(altered);
@@ -187,27 +201,24 @@ fn none_found(args: &ListArgs) -> String {
 
 /// Reports failures and unknown states of each strategy.
 fn report_failures(report: &Report, cached: bool, output: &Output) {
-    for StrategyReport {
-        id,
-        status,
-        seen,
-        errors,
-        ..
-    } in &report.strategies
-    {
-        if let Status::Failed(failure) = status {
+    let mut told: Vec<&Failure> = Vec::new();
+    for failure in report.failures() {
+        if !told.contains(&failure) {
             output.failure(failure);
-        }
-        if let Some(why) = seen.why_not_known.as_ref().filter(|_| cached) {
-            output.note(&format!(
-                "{id}: the cache did not answer for some keys: {why}"
-            ));
-        }
-        for error in errors {
-            let key = shortened(&error.key, 120);
-            output.note(&format!("{id}: {key}: {}", error.error));
+            told.push(failure);
         }
     }
+    let mut records: Vec<StrategyRecord> = report.strategies.iter().map(Into::into).collect();
+    for record in &mut records {
+        // Nothing was sent, so nothing is unconfirmed.
+        record.causes.retain(|cause| !cause.unconfirmed);
+        (record.error, record.counts.unknown) = (None, 0);
+    }
+    let mut lines = error_notes(&records, output.verbose);
+    if cached {
+        lines.extend(not_compared(&report.strategies));
+    }
+    sentences(&joined(lines));
 }
 
 /// Fails if the state of some keys is unknown.
