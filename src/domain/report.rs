@@ -219,6 +219,8 @@ pub struct Report {
     /// How it was throttled; `None`: it was not.
     pub pace: Option<PaceReport>,
     pub gates: Gates,
+    /// Max keys of each strategy.
+    pub limit: Option<u64>,
 }
 
 /// What may be missing from a good run.
@@ -322,6 +324,7 @@ impl Report {
             warnings: Vec::new(),
             pace: None,
             gates: Gates::default(),
+            limit: None,
         }
     }
 

@@ -48,6 +48,7 @@ pub fn report(strategies: Vec<StrategyReport>) -> Report {
         warnings: Vec::new(),
         pace: None,
         gates: Gates::default(),
+        limit: None,
     }
 }
 

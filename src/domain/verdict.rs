@@ -249,7 +249,14 @@ fn warmed(report: &Report) -> String {
     if let (Some(least), Outcome::Incomplete) = (report.gates.fail_under, report.outcome()) {
         text += &format!(", {least} required,");
     }
-    format!("{text} in {}", seconds(report.elapsed))
+    let limit = report
+        .limit
+        .map(|limit| format!(" (at most {} per strategy)", grouped(limit)));
+    format!(
+        "{text} in {}{}",
+        seconds(report.elapsed),
+        limit.unwrap_or_default()
+    )
 }
 
 fn of_whole(part: u64, whole: Expected) -> String {

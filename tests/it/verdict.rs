@@ -403,10 +403,7 @@ fn the_history_agrees_with_a_run_that_was_read_back() {
         .run()
         .expect(10);
     let last = last_line(&run.stdout).to_owned();
-    assert!(
-        last.starts_with("✗ warmed, but not verified: "),
-        "{last}"
-    );
+    assert!(last.starts_with("✗ warmed, but not verified: "), "{last}");
     let list = lab.command("runs").run().expect(0).stdout;
     assert!(list.contains("✗ not verified"), "{list}");
     assert_eq!(

@@ -104,6 +104,7 @@ impl Book {
             warnings: self.warnings,
             pace: pace.report(),
             gates: run.plan.options.gates,
+            limit: run.plan.options.limit,
         };
         run.report(&Event::RunFinished { report: &report });
         report

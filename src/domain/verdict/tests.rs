@@ -25,6 +25,14 @@ fn a_good_run_is_short() {
         &report(vec![strategy("a", 4624, 0)]),
         "✓ complete: 4,624 of 4,624 keys warmed in 250 ms",
     );
+    let limited = Report {
+        limit: Some(5),
+        ..report(vec![strategy("a", 5, 0)])
+    };
+    says(
+        &limited,
+        "✓ complete: 5 of 5 keys warmed in 250 ms (at most 5 per strategy)",
+    );
 }
 
 #[test]
