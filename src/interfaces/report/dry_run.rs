@@ -213,7 +213,7 @@ impl DryRun<'_> {
         )
     }
 
-    fn table<'a>(&'a self) -> Table<'a, Row<'a>> {
+    fn table(&self) -> Table<'_, Row<'_>> {
         let compared = self.compared;
         let strategies = &self.report.strategies;
         let is_partial = strategies.iter().any(StrategyReport::is_unfinished);
