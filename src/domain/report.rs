@@ -59,6 +59,14 @@ impl Stage {
             Self::Cancelled => "cancelled",
         }
     }
+
+    /// The same for people: somebody stopped the run.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cancelled => "stopped",
+            stage => stage.name(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use crate::application::settings::{Group as _, RunSettings};
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::run::RunInfo;
+use crate::domain::run::{Flags, RunInfo};
 use crate::domain::selection::Selection;
 use crate::domain::strategy::Definition;
 use crate::domain::sync::{read, write};
@@ -172,5 +172,9 @@ pub fn service(shop: &Arc<CurrentShop>, metrics: &Arc<Metrics>) -> Service {
         .boxed()
     });
     let observe = move |info: &RunInfo, milestone: Milestone<'_>| metrics.observe(info, milestone);
-    Service::new(Box::new(prepare), open, Box::new(observe))
+    let flags = Flags {
+        everywhere: shop.get().config.flags.everywhere.clone(),
+        ..Flags::default()
+    };
+    Service::new(Box::new(prepare), open, Box::new(observe), flags)
 }

@@ -737,6 +737,37 @@ fn a_run_comes_through_the_end_of_its_session() {
     }
 }
 
+/// An administrator ends all sessions of a run, and the run notices the first before the last has ended.
+#[test]
+fn sessions_that_end_one_after_the_other_are_one_loss() {
+    let (_dir, contexts) = bulk(&[60_000, 100]);
+    let (database, redis) = (Postgres::database(), Redis::start(&[]));
+    let (proxy, url) = proxied(&redis);
+    let child = start_and_hold(warm(&contexts, database.url(), url), &proxy, &redis);
+    let sessions = |condition: &str| {
+        database.query(&format!(
+            "SELECT pid FROM pg_stat_activity WHERE datname = '{}' AND application_name = 'shopwarm'
+             AND xact_start IS {condition}",
+            database.name()
+        ))
+    };
+    until("it has an idle session, too", || {
+        !sessions("NULL").is_empty()
+    });
+    let [reading, idle] = ["NOT NULL", "NULL"].map(sessions);
+    let end = |ids: &str| {
+        let ids = ids
+            .lines()
+            .map(|id| format!("SELECT pg_terminate_backend({id});"));
+        database.sql(&ids.collect::<String>());
+    };
+    end(&reading);
+    proxy.flow();
+    thread::sleep(Duration::from_millis(300));
+    end(&idle);
+    comes_through(child, &redis, 60_100);
+}
+
 #[test]
 fn a_session_closed_while_nothing_ran_on_it_is_opened_again() {
     let (_dir, contexts) = bulk(&[5000, 100]);

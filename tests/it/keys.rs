@@ -189,6 +189,10 @@ fn several_keys_are_shown_one_after_the_other() {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["key"].clone())
         .collect();
     assert_eq!(keys, ["nothing:1", tea]);
+    let respelled = get("Produkts:id:prod-0011").expect(3).stdout;
+    let meant = "shopwarm keys get Product:id:prod-0011 ";
+    assert!(respelled.contains(meant), "{respelled}");
+    assert!(respelled.contains("(did you mean this?)"), "{respelled}");
     for form in ["--raw", "-o json"] {
         let refused = get(&format!("{tea} {list} {form}")).expect(2);
         let says = format!("{form} takes one key");

@@ -201,13 +201,16 @@ fn a_run_that_is_not_complete_says_so() {
         "extends = \"shipped\"\n[context]\nname = \"odd\"\nowns = [\"t\"]\n[strategies.one]\nkey = \"one:{id}\"\nvalue = \"object\"\n\
          sql.any = \"SELECT g AS id, CASE WHEN g = 2 THEN 'NaN'::float8 ELSE g END AS x FROM generate_series(1, 3) g\"\n",
     );
-    let server = site.serve();
+    let server = Server::start(site.serving("--session-timezone").arg("UTC"));
     let answer = server.post("/admin/warmup/odd").expect(200).json();
     assert_eq!(answer["success"], false);
     assert_eq!(answer["results"]["one"]["warmed"], 2);
     assert_eq!(answer["results"]["one"]["total"], 3);
     let errors = &answer["report"]["strategies"][0]["errors"];
     assert_eq!(errors[0]["key"], "one:2", "{answer:#}");
+    // The next command is about the shop of this server.
+    let verdict = answer["report"]["verdict"].as_str().expect("a text");
+    assert!(verdict.contains(" --session-timezone UTC"), "{verdict}");
     let all = server.post("/admin/warmup/all").expect(200).json();
     assert_eq!(all["success"], false);
     assert_eq!(number(&all, "total_warmed") + 1, number(&all, "total_keys"));

@@ -28,7 +28,7 @@ use crate::application::runs::refused::Refused;
 use crate::application::runs::run::{self, Finished, Run};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Outcome, Stop};
-use crate::domain::run::{RunInfo, Trigger};
+use crate::domain::run::{Flags, RunInfo, Trigger};
 use crate::domain::sync::lock;
 
 pub use connect::{Milestone, Observe, Open, Prepare, Prepared, Store, Use};
@@ -45,6 +45,8 @@ pub struct Service {
     prepare: Box<Prepare>,
     open: Arc<Open>,
     observe: Box<Observe>,
+    /// Flags of this process that the next command needs, too.
+    flags: Flags,
     pub registry: ActiveRuns,
     pub past: PastRuns,
     /// Why each command could not begin the last time, if it could not.
@@ -53,12 +55,18 @@ pub struct Service {
 }
 
 impl Service {
-    pub fn new(prepare: Box<Prepare>, open: Arc<Open>, observe: Box<Observe>) -> Self {
+    pub fn new(
+        prepare: Box<Prepare>,
+        open: Arc<Open>,
+        observe: Box<Observe>,
+        flags: Flags,
+    ) -> Self {
         Self {
             prepare,
             past: PastRuns::new(Arc::clone(&open)),
             open,
             observe,
+            flags,
             registry: ActiveRuns::default(),
             not_begun: Mutex::default(),
             warmed: AtomicBool::new(false),
@@ -78,7 +86,8 @@ impl Service {
         info: RunInfo,
         request: RunRequest,
     ) -> Result<Arc<LiveRun>, Refused> {
-        let run = Arc::new(LiveRun::new(info));
+        let flags = self.flags.clone();
+        let run = Arc::new(LiveRun::new(RunInfo { flags, ..info }));
         self.registry.add(&run)?;
         let (begun, has_begun) = oneshot::channel();
         let span = run::span(&run.info);
@@ -315,6 +324,7 @@ mod tests {
                 Milestone::Begun(_) => panic!("it cannot begin"),
                 Milestone::Ended { end, .. } => assert!(end.is_err()),
             }),
+            Flags::default(),
         ))
     }
 

@@ -54,6 +54,8 @@ fn kind(url: &str) -> Result<Kind, Failure> {
             Ok(Kind::Redis)
         }
         "sqlite" => Ok(Kind::Sqlite),
+        _ if !url.contains("://") => Err(invalid_url("it has no scheme")
+            .hint("put redis:// before host and port, or sqlite: before the name of a file")),
         _ => Err(invalid_url(
             "it must begin with redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:",
         )),

@@ -193,6 +193,10 @@ impl<D: Driver> Sessions<D> {
     }
 
     async fn idle_session(&self) -> Option<Session<D>> {
+        // What ended one session may have ended the others, or be about to.
+        if self.opener.is_lost() {
+            self.idle.lock().await.clear();
+        }
         while let Some((mut session, since)) = self.take_idle().await {
             if since.elapsed() < SURELY_OPEN {
                 return Some(session);

@@ -89,7 +89,7 @@ async fn dispatch(
         }
         Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
         Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
-        Command::Serve(_) => serve::run(&config, stop).await,
+        Command::Serve(_) => serve::run(&repeatable, stop).await,
         Command::Runs(args) => runs::run(args, &config()?, output).await,
         Command::Usage(args) => usage::run(args, &config()?, output).await,
         Command::Probe(args) => probe::run(args, &config()?, output, &stop).await,

@@ -122,7 +122,7 @@ fn progress_line(counts: &Counts, elapsed: Duration) -> String {
 
 fn end_line(report: &StrategyReport) -> String {
     let line = progress_line(&report.stats, report.stats.elapsed);
-    let (id, status) = (&report.id, report.status.stage().name());
+    let (id, status) = (&report.id, report.status.stage().word());
     match report.expected().filter(|_| report.is_unfinished()) {
         None => format!("{id}: {status}, {line}\n"),
         whole => format!("{id}: {status}, {line}, {} expected\n", expectation(whole)),

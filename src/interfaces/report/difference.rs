@@ -27,7 +27,7 @@ struct Pair<'a> {
 
 impl<'a> Pair<'a> {
     fn new(id: &'a str, [before, after]: [Option<&'a StrategyRecord>; 2]) -> Self {
-        let status = |side: Option<&StrategyRecord>| side.map_or(NONE, |s| s.status.name());
+        let status = |side: Option<&StrategyRecord>| side.map_or(NONE, |s| s.status.word());
         let (was, is) = (status(before), status(after));
         let status = match was == is {
             true => is.to_owned(),

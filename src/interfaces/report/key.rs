@@ -30,6 +30,8 @@ pub(crate) struct KeyReport {
     /// Those of this command, for the next one.
     pub flags: String,
     pub strategy: Option<Maker>,
+    /// The key that may be meant, if no strategy makes this one.
+    pub meant: Option<String>,
     pub cached: Option<Cached>,
     pub database: Result<Option<Made>, Failure>,
 }
@@ -242,9 +244,13 @@ impl KeyReport {
                 let what = quoted(id.unwrap_or("all"));
                 format!("shopwarm warmup {what} --prune{flags} (removes it)")
             }
-            State::Nowhere | State::NoStrategy if self.strategy.is_none() => {
-                format!("shopwarm strategies{flags} (lists the keys that are made)")
-            }
+            State::Nowhere | State::NoStrategy if self.strategy.is_none() => match &self.meant {
+                Some(meant) => format!(
+                    "shopwarm keys get {}{flags} (did you mean this?)",
+                    quoted(meant)
+                ),
+                None => format!("shopwarm strategies{flags} (lists the keys that are made)"),
+            },
             _ => return None,
         })
     }

@@ -7,6 +7,7 @@ use crate::application::run_state::lookup;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{KeyTemplate, printable, shortened};
+use crate::domain::nearest::nearest;
 use crate::domain::selection::Selection;
 use crate::domain::strategy::{Definition, StrategyId};
 use crate::domain::ttl::Ttl;
@@ -135,6 +136,9 @@ async fn find_key(key: &str, config: &Config) -> Result<KeyReport, Failure> {
             key: key.to_owned(),
             flags: config.flags.everywhere.clone(),
             strategy: None,
+            meant: templates
+                .iter()
+                .find_map(|template| respelled(key, template)),
             cached: cache.read(key.as_bytes()).await?,
             database: Ok(None),
         };
@@ -162,8 +166,19 @@ async fn find_key(key: &str, config: &Config) -> Result<KeyReport, Failure> {
         cached: cache.read(key.as_bytes()).await?,
         database: made_of(&key, &spec.id, config).await.map(Some),
         flags: config.flags.everywhere.clone(),
+        meant: None,
         key,
     })
+}
+
+/// The key as a template spells its beginning, if that is nearly the same: up to as many colons.
+fn respelled(key: &str, template: &KeyTemplate) -> Option<String> {
+    let start = template.literal_start();
+    let colons = start.matches(':').count();
+    let end = key.match_indices(':').nth(colons.checked_sub(1)?)?.0 + 1;
+    let (head, rest) = key.split_at(end);
+    let is_near = start.ends_with(':') && nearest(head, [start.as_str()]).is_some();
+    is_near.then(|| format!("{start}{rest}"))
 }
 
 /// The database's value of a key.
