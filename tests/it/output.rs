@@ -103,6 +103,10 @@ fn progress_is_lines_or_json_or_nothing() {
             "run_finished"
         ]
     );
+    assert!(events[0]["run_id"].is_string(), "{events:#?}");
+    let size = &events[1]["strategies"][0];
+    assert_eq!(size["id"], events[2]["id"]);
+    assert!(size.get("event").is_none(), "{size}");
     assert_eq!(events[4]["report"]["warmed"], 50);
 }
 

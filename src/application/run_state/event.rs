@@ -118,13 +118,22 @@ impl Event<'_> {
                 json!({ "event": event, "run_id": info.map(|info| &info.id), "strategies": ids })
             }
             Self::Sized { strategies } => {
-                let all = strategies.iter().map(|(id, expected)| sized(id, *expected));
-                json!({ "event": event, "strategies": all.collect::<Vec<_>>() })
+                let of = |(id, expected): &(&StrategyId, Option<Expected>)| {
+                    let size = Size::from(*expected);
+                    json!({
+                        "id": id.to_string(), "expected": size.expected,
+                        "expected_is_exact": size.expected_is_exact,
+                    })
+                };
+                let all: Vec<Value> = strategies.iter().map(of).collect();
+                json!({ "event": event, "strategies": all })
             }
             Self::StrategyStarted { id, expected } => {
-                let mut started = sized(id, *expected);
-                started["event"] = event.into();
-                started
+                let size = Size::from(*expected);
+                json!({
+                    "event": event, "id": id.to_string(), "expected": size.expected,
+                    "expected_is_exact": size.expected_is_exact,
+                })
             }
             Self::Progress { id, stats, pace } => json!({
                 "event": event, "id": id.to_string(), "total": stats.total(),
@@ -151,15 +160,6 @@ impl Event<'_> {
             Self::RunFinished { report } => json!({ "event": event, "outcome": report.outcome() }),
         })
     }
-}
-
-/// How many keys a strategy has.
-fn sized(id: &StrategyId, expected: Option<Expected>) -> Value {
-    let size = Size::from(expected);
-    json!({
-        "event": "sized", "id": id.to_string(), "expected": size.expected,
-        "expected_is_exact": size.expected_is_exact,
-    })
 }
 
 /// Progress of a strategy is reported at most this often.

@@ -1,4 +1,4 @@
-//! Live bars, one for each strategy.
+//! Live bars: one for the running strategy, one for the run.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -220,7 +220,7 @@ fn drawn(line: impl Fn(&ProgressState) -> String + Send + Sync + Clone + 'static
         .with_key("line", line)
 }
 
-/// `strategy 2 of 7 ━━━╸──────  34%  15.0 s left`.
+/// `strategy 2 of 7 ━━━╸──────  34%  15 s left`.
 fn whole_line(run: &Run, elapsed: Duration, width: usize) -> String {
     let (nth, all) = run.whole.place().unwrap_or((1, 1));
     let course = Course {
