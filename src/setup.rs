@@ -14,7 +14,7 @@ mod starter;
 pub use crate::infrastructure::metrics::Metrics;
 #[cfg(feature = "otel")]
 pub use crate::infrastructure::telemetry::Traces;
-pub use connections::{Access, are_configured, cache, source};
+pub use connections::{Access, are_configured, cache, check_urls, source};
 pub use coordinators::{CacheNeed, coordinator, strategies, viewer};
 pub use definitions::{advice, all_definitions, databases, definitions, schedule};
 pub use records::{LastRun, record_refusal, write_metrics};

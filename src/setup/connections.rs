@@ -73,22 +73,32 @@ pub(super) fn session_options(config: &Config) -> source::SessionOptions {
     }
 }
 
+/// Checks the URLs that are configured, and the files they need, without connecting.
+///
+/// # Errors
+/// Says which part of a URL is wrong, or which file.
+pub fn check_urls(config: &Config) -> Result<(), Failure> {
+    if config.database_url.is_some() {
+        source::check_url(required_database(config)?, &session_options(config))?;
+    }
+    match config.cache_url.is_some() {
+        true => cache::check_url(required_cache(config)?, &cache_options(config)),
+        false => Ok(()),
+    }
+}
+
 /// Whether a database and a cache are configured; connects to neither.
 ///
 /// # Errors
 /// One is missing, or its URL is not valid.
 pub fn are_configured(config: &Config) -> Result<(), Failure> {
-    let database = required_database(config);
-    let cache = required_cache(config);
-    match (database, cache) {
-        (Err(database), Err(cache)) => Err(Failure {
-            what: format!("{database} and {cache}"),
-            why: String::new(),
-            hint: Some("set DATABASE_URL and CACHE_URL, or try --demo".to_owned()),
-            ..database
-        }),
-        (database, cache) => database.and(cache).map(drop),
+    if config.database_url.is_none() && config.cache_url.is_none() {
+        let what = "no database and no cache are configured";
+        return Err(Failure::new(FailureKind::Config, what, "")
+            .hint("set DATABASE_URL and CACHE_URL, or try --demo"));
     }
+    required_database(config)?;
+    required_cache(config).map(drop)
 }
 
 pub(super) fn required_database(config: &Config) -> Result<&str, Failure> {

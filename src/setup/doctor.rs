@@ -98,7 +98,8 @@ fn url(setting: &Shown, config: &Config) -> Option<Finding> {
             )
         }
         "cache_url" => {
-            let checked = required_cache(config).and_then(cache::check_url);
+            let checked = required_cache(config)
+                .and_then(|url| cache::check_url(url, &cache::ConnectOptions::default()));
             ("cache URL", config.cache_url.as_ref(), checked.is_ok())
         }
         _ => return None,

@@ -298,7 +298,7 @@ fn nothing_is_configured_and_it_says_what_to_do() {
     let run = shopwarm("warmup all").run().expect(4);
     assert!(
         run.stderr
-            .contains("no database is configured and no cache is configured")
+            .contains("no database and no cache are configured")
             && run
                 .stderr
                 .contains("set DATABASE_URL and CACHE_URL, or try --demo"),

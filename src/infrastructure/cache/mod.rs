@@ -29,13 +29,13 @@ pub async fn connect(
     }
 }
 
-/// Checks `url` without connecting.
+/// Checks `url`, and the files that `options` name, without connecting.
 ///
 /// # Errors
 /// As [`connect`].
-pub fn check_url(url: &str) -> Result<(), Failure> {
+pub fn check_url(url: &str, options: &ConnectOptions) -> Result<(), Failure> {
     match kind(url)? {
-        Kind::Redis => redis::check_url(url),
+        Kind::Redis => redis::check_url(url, options),
         Kind::Sqlite => sqlite::check_url(url),
     }
 }

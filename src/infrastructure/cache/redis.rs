@@ -72,9 +72,9 @@ pub(super) struct RedisCache {
 }
 
 /// # Errors
-/// The URL is not valid.
-pub(super) fn check_url(url: &str) -> Result<(), Failure> {
-    address::Address::parse(url, &ConnectOptions::default()).map(drop)
+/// The URL or a certificate is not valid.
+pub(super) fn check_url(url: &str, options: &ConnectOptions) -> Result<(), Failure> {
+    address::Address::parse(url, options).map(drop)
 }
 
 impl RedisCache {

@@ -41,6 +41,7 @@ pub(super) fn show(config: &Config, output: &Output) -> Exit {
 pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
     let mut config = config.clone();
     config.run.strict = Some(true);
+    setup::check_urls(&config)?;
     let definitions = config.definitions()?;
     let shop = Shop::load(config)?;
     let count =
