@@ -261,15 +261,28 @@ const SHOWN: usize = 12;
 fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
     names.sort();
     names.dedup();
-    let why = match names.is_empty() {
-        true => format!("there is no {kind} at all"),
-        false => format!("known: {}", first(names.iter().map(String::as_str), SHOWN)),
-    };
     let what = match is_pattern(wanted) {
         true => format!("no {kind} matches `{wanted}`"),
         false => format!("there is no {kind} `{wanted}`"),
     };
-    let failure = Failure::new(FailureKind::Usage, what, why);
+    match advice(kind, wanted, &names) {
+        Some(advice) => Failure::new(FailureKind::Usage, what, "").hint(advice),
+        None => Failure::new(FailureKind::Usage, what, listed(kind, &names)),
+    }
+}
+
+fn listed(kind: &str, names: &[String]) -> String {
+    match names.is_empty() {
+        true => format!("there is no {kind} at all"),
+        false => format!(
+            "choose from {}",
+            first(names.iter().map(String::as_str), SHOWN)
+        ),
+    }
+}
+
+/// What was probably meant.
+fn advice(kind: &str, wanted: &str, names: &[String]) -> Option<String> {
     let within = format!("{wanted}/");
     let is_first = |name: &String| wanted.split('/').next() == Some(name);
     let other = match kind {
@@ -278,16 +291,14 @@ fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
         _ => "",
     };
     if !other.is_empty() {
-        return failure.hint(format!("`{wanted}` is a {other}: shopwarm warmup {wanted}"));
+        return Some(format!("`{wanted}` is a {other}: shopwarm warmup {wanted}"));
     }
     if wanted.contains(':') {
-        return failure.hint("to warm a key: shopwarm warmup keys KEY");
+        return Some("to warm a key: shopwarm warmup keys KEY".to_owned());
     }
     // The context is easily forgotten.
     let bare = |name: &&String| name.rsplit('/').next() == Some(wanted);
     let meant = names.iter().find(bare).map(String::as_str);
-    match meant.or_else(|| nearest(wanted, names.iter().map(String::as_str))) {
-        Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
-        None => failure,
-    }
+    let meant = meant.or_else(|| nearest(wanted, names.iter().map(String::as_str)));
+    meant.map(|meant| format!("did you mean `{meant}`?"))
 }

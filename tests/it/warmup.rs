@@ -230,7 +230,7 @@ fn an_unknown_name_is_a_usage_error_that_helps() {
         ("warmup context catalgo", "did you mean `catalog`?"),
         (
             "warmup context nothing",
-            "known: catalog, identity, ordering",
+            "there is no context `nothing`: choose from catalog, identity, ordering",
         ),
         (
             "warmup strategy catalog/hot-product",
