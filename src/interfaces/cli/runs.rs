@@ -16,7 +16,7 @@ pub(super) struct RunsArgs {
     /// The run to show: its id, a unique part of it, `last`, or `last~1` for the run before
     #[arg(value_name = "RUN")]
     id: Option<String>,
-    /// Compare it with another run
+    /// Compare it with another run; the older one comes first
     #[arg(long, value_name = "RUN", requires = "id")]
     diff: Option<String>,
     /// Show the last complete run of each strategy, however old
@@ -38,7 +38,10 @@ pub(super) async fn run(
     let known = history::runs(cache.as_ref(), &config.prefix).await?;
     let shown = match (&args.id, &args.diff) {
         (Some(id), Some(other)) => {
-            let (before, after) = (find(&known, other)?, find(&known, id)?);
+            let mut both = [find(&known, id)?, find(&known, other)?];
+            // An id begins with the time.
+            both.sort_by_key(|run| &run.run_id);
+            let [before, after] = both;
             difference::document(before, after, output.verbose)
         }
         (Some(id), None) => runs::whole(find(&known, id)?, &config.timezone, output.verbose),
