@@ -20,6 +20,27 @@ fn an_incomplete_run() {
 }
 
 #[test]
+fn a_failed_run() {
+    let sample = Sample::new();
+    let broken = "[context]\nname = \"extra\"\n[strategies.broken]\nkey = \"Broken:{id}\"\nvalue = \"object\"\n\
+        sql.any = \"SELECT id, no_such_column FROM products\"\n";
+    std::fs::write(sample.dir.path().join("broken.toml"), broken).expect("a file");
+    let line = "shopwarm --demo --contexts broken.toml warmup all";
+    sample.scene("failed", line);
+}
+
+#[test]
+fn an_interrupted_run() {
+    // How many keys were written by then is chance.
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\b\d{1,2} of 175\b", "[n] of 175");
+    settings.add_filter(r"\(\d+\.\d%\)", "([n]%)");
+    let line = "shopwarm --demo warmup all --rate 5 --progress json 2>events & \
+        until grep -q progress events; do sleep 0.1; done; kill -INT $!; wait $!";
+    settings.bind(|| Sample::new().scene("interrupted", line));
+}
+
+#[test]
 fn a_dry_run() {
     let sample = Sample::new();
     sample.command("warmup context catalog -q").run().expect(0);
@@ -87,10 +108,7 @@ fn the_commonest_mistakes() {
             "no-amount",
             "shopwarm --demo warmup all --rate fast".to_owned(),
         ),
-        (
-            "nobody-answers",
-            format!("shopwarm {nobody} warmup all --connect-timeout 1s"),
-        ),
+        ("nobody-answers", format!("shopwarm {nobody} warmup all")),
     ] {
         sample.scene(&format!("mistake-{name}"), &line);
     }

@@ -1,6 +1,7 @@
 //! The sample shop in a folder of its own, and what its commands print.
 //! What changes from run to run is replaced by a word in brackets.
 
+use std::ffi::OsString;
 use std::process::Command;
 
 use insta::{Settings, assert_snapshot};
@@ -107,8 +108,7 @@ impl Sample {
     fn shown(&self, columns: usize, line: &str, variable: &str) -> (i32, String) {
         let code = self.dir.path().join("code");
         let line = format!(
-            "shopwarm() {{ {} \"$@\"; }}; stty cols {columns} rows 50; {line}; echo $? >{}",
-            binary().display(),
+            "stty cols {columns} rows 50; {line}; echo $? >{}",
             code.display()
         );
         let output = Command::new("script")
@@ -118,7 +118,7 @@ impl Sample {
                 "/dev/null",
             ])
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", path())
             .envs([("TZ", "UTC"), ("TERM", "xterm-256color")])
             .envs([("SHOPWARM_TTL_JITTER", "0"), ("SHOPWARM_PROGRESS", "none")])
             .env("SHOPWARM_DEMO_DIR", "sample")
@@ -151,6 +151,14 @@ impl Sample {
         );
         settings().bind(|| assert_snapshot!(name, text));
     }
+}
+
+/// Where a shell finds the tool, and everything else.
+fn path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let ours = binary().parent().expect("a folder").to_owned();
+    let folders = std::iter::once(ours).chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).expect("a path")
 }
 
 /// A command to copy is never broken.
