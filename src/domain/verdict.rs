@@ -22,6 +22,8 @@ const DOCTOR: &str = "doctor";
 pub struct Verdict {
     pub mark: Mark,
     pub text: String,
+    /// What to do about it, mostly a command.
+    pub next: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,17 +50,20 @@ impl fmt::Display for Mark {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.mark, self.text)
+        write!(f, "{} {}", self.mark, self.text)?;
+        self.next
+            .iter()
+            .try_for_each(|next| write!(f, "; next: {next}"))
     }
 }
 
 impl Verdict {
     /// Of a warm-up.
     pub fn of_run(report: &Report, info: &RunInfo) -> Self {
-        let next = next(report, info);
         Self {
             mark: mark(report),
-            text: with_next(sentence(report, &warmed(report)), next),
+            text: sentence(report, &warmed(report)),
+            next: next(report, info),
         }
     }
 
@@ -68,25 +73,25 @@ impl Verdict {
             return Self::of_run(report, info);
         };
         let judged = verified.judge();
-        let Self { mark, text } = Self::of_verification(&verified.found, &judged, info);
-        let text = match mark {
+        let found = Self::of_verification(&verified.found, &judged, info);
+        let text = match found.mark {
             Mark::Good => {
                 let done = format!("{}; {}", warmed(report), requirements(&judged));
                 in_words(&format!("{} and verified", word(report)), report, &done)
             }
-            _ => format!("warmed, but not verified: {text}"),
+            _ => format!("warmed, but not verified: {}", found.text),
         };
-        Self { mark, text }
+        Self { text, ..found }
     }
 
     /// Of a verification.
     pub fn of_verification(found: &Report, judged: &[Judged<'_>], info: &RunInfo) -> Self {
         let done = requirements(judged);
         if !found.passes() {
-            let text = with_next(sentence(found, &done), next(found, info));
             return Self {
                 mark: mark(found),
-                text,
+                text: sentence(found, &done),
+                next: next(found, info),
             };
         }
         match judged.iter().all(|judged| judged.met) {
@@ -96,10 +101,12 @@ impl Verdict {
                     Outcome::Incomplete => sentence(found, &done),
                     _ => done,
                 },
+                next: None,
             },
             false => Self {
                 mark: Mark::Bad,
-                text: with_next(not_compared(found) + &done, Some(list_wrong(found, info))),
+                text: not_compared(found) + &done,
+                next: Some(list_wrong(found, info)),
             },
         }
     }
@@ -110,11 +117,11 @@ impl Verdict {
             Mark::Good => good,
             mark => mark,
         };
-        let text = match report.passes() {
-            true => done.to_owned(),
-            false => with_next(sentence(report, done), next(report, info)),
+        let (text, next) = match report.passes() {
+            true => (done.to_owned(), None),
+            false => (sentence(report, done), next(report, info)),
         };
-        Self { mark, text }
+        Self { mark, text, next }
     }
 
     /// Whether the process ends with 0.
@@ -272,13 +279,6 @@ fn strategies(n: usize) -> String {
 fn first_names(strategies: &[&StrategyReport]) -> String {
     let ids: Vec<String> = strategies.iter().map(|s| s.id.to_string()).collect();
     first(ids.iter().map(String::as_str), NAMED)
-}
-
-fn with_next(sentence: String, next: Option<String>) -> String {
-    match next {
-        Some(next) => format!("{sentence}; next: {next}"),
-        None => sentence,
-    }
 }
 
 /// What to do about a run that was not good. What would fail in the same way is not repeated.

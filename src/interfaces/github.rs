@@ -50,11 +50,10 @@ pub(super) fn report(report: &Report, document: &Document) {
 /// `✗ shopwarm warmup all: incomplete: 1 of 7 strategies failed`.
 fn heading(document: &Document) -> String {
     let command = document.json["command"].as_str().unwrap_or_default();
-    let Some(Verdict { mark, text }) = &document.verdict else {
-        return format!("shopwarm {command}");
-    };
-    let said = text.split("; next: ").next().unwrap_or_default();
-    format!("{mark} shopwarm {command}: {said}")
+    match &document.verdict {
+        Some(Verdict { mark, text, .. }) => format!("{mark} shopwarm {command}: {text}"),
+        None => format!("shopwarm {command}"),
+    }
 }
 
 fn add_to_summary(mut text: String) {

@@ -209,8 +209,8 @@ fn a_run_that_is_not_complete_says_so() {
     let errors = &answer["report"]["strategies"][0]["errors"];
     assert_eq!(errors[0]["key"], "one:2", "{answer:#}");
     // The next command is about the shop of this server.
-    let verdict = answer["report"]["verdict"].as_str().expect("a text");
-    assert!(verdict.contains(" --session-timezone UTC"), "{verdict}");
+    let next = answer["report"]["next"].as_str().expect("a text");
+    assert!(next.contains(" --session-timezone UTC"), "{next}");
     let all = server.post("/admin/warmup/all").expect(200).json();
     assert_eq!(all["success"], false);
     assert_eq!(number(&all, "total_warmed") + 1, number(&all, "total_keys"));

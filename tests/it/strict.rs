@@ -266,7 +266,7 @@ fn a_server_runs_what_fits() {
         let end = said.lines().find(|line| line.contains("run ended"));
         let end = end.expect("a line");
         assert!(
-            end.contains("WARN") && end.contains("next: shopwarm doctor"),
+            end.contains("WARN") && end.contains("next=\"shopwarm doctor\""),
             "{end}"
         );
         ran("/admin/schedule/x/run?wait=true", json!({}));

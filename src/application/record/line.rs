@@ -33,6 +33,9 @@ pub struct RunLine {
     /// How it ended, in a sentence.
     #[schema(required = true)]
     pub verdict: Option<String>,
+    /// What to do about it; null where there is nothing to do.
+    #[schema(required = true)]
+    pub next: Option<String>,
 }
 
 impl From<&RunRecord> for RunLine {
@@ -51,6 +54,7 @@ impl From<&RunRecord> for RunLine {
             error: record.error.clone(),
             totals: record.totals.clone(),
             verdict: record.verdict.clone(),
+            next: record.next.clone(),
         }
     }
 }

@@ -41,9 +41,12 @@ pub struct RunRecord {
     /// Whether every gate was met; null while it runs.
     #[schema(required = true)]
     pub passed: Option<bool>,
-    /// How it ended, in a sentence: what failed, and what to do next; null while it runs.
+    /// How it ended and what failed, in a sentence; null while it runs.
     #[schema(required = true)]
     pub verdict: Option<String>,
+    /// What to do about it, mostly a command; null where there is nothing to do.
+    #[schema(required = true)]
+    pub next: Option<String>,
     /// Why it could not begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -94,6 +97,7 @@ impl RunRecord {
             stopped: report.stopped,
             passed: Some(verdict.is_good()),
             verdict: Some(verdict.text),
+            next: verdict.next,
             elapsed_ms: millis(report.elapsed),
             totals: Totals::sum(&strategies),
             strategies,
@@ -182,7 +186,8 @@ impl RunRecord {
             (None, Some(error)) => format!("did not start: {error}"),
             (None, None) => self.status().to_owned(),
         };
-        Some(Verdict { mark, text })
+        let next = self.next.clone();
+        Some(Verdict { mark, text, next })
     }
 }
 

@@ -183,13 +183,21 @@ impl<'a> Run<'a> {
 /// A run that was not good is a warning, with what to do next; one that warmed nothing is an error.
 fn log_end(record: &RunRecord) {
     let outcome = record.status();
-    let verdict = record.verdict.as_deref();
+    let (verdict, next) = (record.verdict.as_deref(), record.next.as_deref());
     let elapsed_ms = record.elapsed_ms;
     let (warmed, total) = (record.totals.counts.warmed, record.totals.total);
     let (failed, all) = (record.totals.strategies_failed, record.totals.strategies);
     macro_rules! ended {
         ($level:ident) => {
-            tracing::$level!(outcome, verdict, warmed, total, elapsed_ms, "run ended")
+            tracing::$level!(
+                outcome,
+                verdict,
+                next,
+                warmed,
+                total,
+                elapsed_ms,
+                "run ended"
+            )
         };
     }
     match record.passed {

@@ -142,9 +142,8 @@ fn the_next_step_is_about_the_same_run() {
         ..info("warmup all")
     };
     let next = |report: &Report| {
-        let verdict = Verdict::of_run(report, &asked).text;
-        let next = verdict.split_once("; next: ").map(|(_, next)| next);
-        next.expect("a next step").to_owned()
+        let verdict = Verdict::of_run(report, &asked);
+        verdict.next.expect("a next step")
     };
     let with = |origin, error: &str| {
         let mut strategy = strategy("a", 5, 1);
@@ -176,9 +175,10 @@ fn the_next_step_is_about_the_same_run() {
         "all".to_owned(),
     );
     let verdict = Verdict::of_verification(&verified.found, &verified.judge(), &asked);
-    assert!(
-        verdict.text.ends_with(
-            "; next: shopwarm keys list --state missing,different,wrong-type all \
+    assert_eq!(
+        verdict.next.as_deref(),
+        Some(
+            "shopwarm keys list --state missing,different,wrong-type all \
              --exclude catalog/hot --contexts bad"
         ),
         "{verdict}"

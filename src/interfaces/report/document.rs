@@ -211,20 +211,15 @@ fn coloured(verdict: &Verdict, width: Option<usize>) -> String {
     };
     let style = colour.on_default().bold();
     let (mark, bold) = (verdict.mark, anstyle::Style::new().bold());
-    let (text, next) = match verdict.text.split_once("; next: ") {
-        Some((text, next)) => (text, format!("; next: {next}")),
-        None => (verdict.text.as_str(), String::new()),
-    };
-    let said = format!("{style}{mark}{style:#} {bold}{text}{bold:#}{next}\n");
-    let Some(columns) = width.filter(|columns| measure_text_width(said.trim_end()) > *columns)
-    else {
-        return said;
+    let said = format!("{style}{mark}{style:#} {bold}{}{bold:#}", verdict.text);
+    let next = verdict.next.as_ref();
+    let whole = next.map_or_else(|| said.clone(), |next| format!("{said}; next: {next}"));
+    let Some(columns) = width.filter(|columns| measure_text_width(&whole) > *columns) else {
+        return whole + "\n";
     };
     // A command is never broken, so that it can be copied.
-    match said.split_once("; next: ") {
-        Some((said, next)) => notes(&format!("{said}\n"), Some(columns)) + "  next: " + next,
-        None => notes(&said, Some(columns)),
-    }
+    let next = next.map(|next| format!("  next: {next}\n"));
+    notes(&format!("{said}\n"), Some(columns)) + &next.unwrap_or_default()
 }
 
 pub(crate) fn to_value(value: &impl serde::Serialize) -> serde_json::Value {

@@ -115,6 +115,7 @@ pub(super) fn run_json(info: &RunInfo, report: &Report, verdict: &Verdict) -> Va
         "outcome": report.outcome(),
         "passed": verdict.is_good(),
         "verdict": verdict.text,
+        "next": verdict.next,
         "warnings": report.warnings,
     })
 }

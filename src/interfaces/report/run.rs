@@ -37,9 +37,12 @@ fn keys_per_second(strategy: &StrategyRecord) -> String {
     }
 }
 
-/// Columns that most runs do not need: `partial`, if a strategy was not read to its end; and
-/// `identical`.
-fn table<'a>(partial: bool, identical: bool) -> Table<'a, &'a StrategyRecord> {
+/// The columns; those that most runs do not need only where they say something.
+fn table<'a>(record: &RunRecord, total: &StrategyRecord) -> Table<'a, &'a StrategyRecord> {
+    let all = || record.strategies.iter();
+    let partial = all().any(|s| s.status != Stage::Completed);
+    let identical = total.counts.identical.is_some();
+    let imperfect = all().any(|s| s.success_rate.is_some_and(|rate| rate < 1.0));
     Table::of(|strategy: &&StrategyRecord| to_value(strategy))
         .strategy(|strategy| marked(strategy))
         .csv(["context", "name"])
@@ -64,16 +67,16 @@ fn table<'a>(partial: bool, identical: bool) -> Table<'a, &'a StrategyRecord> {
         .number("took", 2, |s| seconds(Duration::from_millis(s.elapsed_ms)))
         .csv(["elapsed_ms"])
         .number("keys/s", 4, |strategy| keys_per_second(strategy))
-        .number("success", 2, |s| rate(s.success_rate))
+        .when(imperfect, |table| {
+            table.number("success", 2, |s| rate(s.success_rate))
+        })
         .csv(["success_rate", "error"])
 }
 
 /// The report as a document.
 pub(crate) fn document(record: &RunRecord, verified: Option<&Verified>, verbose: bool) -> Document {
-    let is_unfinished = |s: &StrategyRecord| s.status != Stage::Completed;
-    let partial = record.strategies.iter().any(is_unfinished);
     let total = record.total();
-    let table = table(partial, total.counts.identical.is_some());
+    let table = table(record, &total);
     let mut document = table.document(&record.strategies, Some(&total));
     document.footer = footer(record, verbose) + &verified.map(read_back_footer).unwrap_or_default();
     document.verdict = record.verdict();

@@ -142,10 +142,10 @@ pub(crate) fn whole(run: &RunRecord, zone: &TimeZone, verbose: bool) -> Document
     );
     shown.footer.insert_str(0, &on);
     // It is what the reader is looking at.
-    if let Some(verdict) = &mut shown.verdict
-        && let Some(said) = verdict.text.find("; next: shopwarm runs ")
-    {
-        verdict.text.truncate(said);
+    if let Some(verdict) = &mut shown.verdict {
+        verdict
+            .next
+            .take_if(|next| next.starts_with("shopwarm runs "));
     }
     shown
 }

@@ -184,9 +184,9 @@ function ending(run) {
 
 /** The sentence about a run, with what to do next on a line of its own. */
 function verdict(run) {
-  const [said, next] = words(run.verdict).split("; next: ");
+  const { next } = run;
   const command = next?.startsWith("shopwarm ") ? make("code", { text: next }) : next;
-  return make("p", { class: `verdict data ${tone(run)}` }, prose(said), next ? make("span", { class: "next" }, "Next: ", command) : null);
+  return make("p", { class: `verdict data ${tone(run)}` }, prose(words(run.verdict)), next ? make("span", { class: "next" }, "Next: ", command) : null);
 }
 
 /** The error of a strategy, which its name stands beside. */
