@@ -56,6 +56,8 @@ pub struct Failure {
     pub spot: Option<Spot>,
     /// What the query names there and the database does not have.
     pub missing: Option<Missing>,
+    /// The reason without its place, where other definitions may have the same.
+    pub cause: Option<String>,
 }
 
 impl Failure {
@@ -69,6 +71,7 @@ impl Failure {
             hint: None,
             spot: None,
             missing: None,
+            cause: None,
         }
     }
 

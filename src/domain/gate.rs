@@ -26,6 +26,8 @@ pub struct Verified {
     pub require: Requirement,
     /// What was verified, for a gate without a name.
     pub what: String,
+    /// Whether only some keys were compared.
+    pub sampled: bool,
 }
 
 /// A gate and what was found.
@@ -39,6 +41,8 @@ pub struct Judged<'a> {
     pub equal: u64,
     /// How many keys there are, as far as known: those that were not read count too.
     pub expected: Option<Expected>,
+    /// Whether these are only some of the keys.
+    pub sampled: bool,
     /// Strategies that were not read to their end. No share of an unknown whole meets a gate.
     pub unfinished: usize,
     pub met: bool,
@@ -57,6 +61,7 @@ impl Verified {
             found,
             require,
             what,
+            sampled: false,
         }
     }
 
@@ -71,11 +76,22 @@ impl Verified {
             found,
             require,
             what,
+            sampled: false,
         }
     }
 
+    /// Says whether only some keys were compared.
+    #[must_use]
+    pub fn sampled(self, sampled: bool) -> Self {
+        Self { sampled, ..self }
+    }
+
     pub fn judge(&self) -> Vec<Judged<'_>> {
-        self.require.judge(&self.found, &self.what)
+        let mut judged = self.require.judge(&self.found, &self.what);
+        for judged in &mut judged {
+            judged.sampled = self.sampled;
+        }
+        judged
     }
 }
 
@@ -150,6 +166,7 @@ impl Requirement {
                 planned,
                 equal,
                 expected: Expected::sum(covered().map(whole)),
+                sampled: false,
                 unfinished,
                 met: unfinished == 0 && gate.share.reached_by(equal, planned),
             }

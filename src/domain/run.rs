@@ -41,6 +41,27 @@ pub struct Flags {
     pub own: String,
 }
 
+impl Flags {
+    /// One of them, with its value: ` --plan night.json`.
+    pub fn named(flags: &str, name: &str) -> Option<String> {
+        let mut all = flags.split(" --").skip(1);
+        let found = all.find(|flag| is_named(flag, name))?;
+        Some(format!(" --{found}"))
+    }
+
+    /// All others.
+    pub fn without(flags: &str, name: &str) -> String {
+        let all = flags.split(" --").skip(1);
+        let others = all.filter(|flag| !is_named(flag, name));
+        others.map(|flag| format!(" --{flag}")).collect()
+    }
+}
+
+fn is_named(flag: &str, name: &str) -> bool {
+    let rest = flag.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '=']))
+}
+
 #[derive(Clone, Debug)]
 pub struct RunInfo {
     /// Sorts by time.
@@ -91,6 +112,24 @@ impl RunInfo {
             false => format!(" {more}"),
         };
         format!("shopwarm {}{more}{given}", self.command)
+    }
+
+    /// The same without a flag.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let Flags {
+            everywhere,
+            reading,
+            own,
+        } = &self.flags;
+        Self {
+            flags: Flags {
+                everywhere: everywhere.clone(),
+                reading: Flags::without(reading, name),
+                own: Flags::without(own, name),
+            },
+            ..self.clone()
+        }
     }
 
     /// Another command about the same database and cache.

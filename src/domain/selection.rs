@@ -4,7 +4,7 @@ use super::failure::{Failure, FailureKind};
 use super::nearest::nearest;
 use super::strategy::{Definition, OF_VALUE, StrategyId, Wanted};
 use super::wildcard::{is_pattern, matches};
-use super::wording::first;
+use super::wording::{first, quoted};
 
 /// What was asked for, by name. A name may be a pattern: `catalog/*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -256,7 +256,7 @@ impl Known {
 }
 
 /// Max names in an error.
-const SHOWN: usize = 12;
+const SHOWN: usize = 8;
 
 fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
     names.sort();
@@ -272,12 +272,12 @@ fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
 }
 
 fn listed(kind: &str, names: &[String]) -> String {
+    // Where a context will do, the strategies would hide it.
+    let is_shown = |name: &&str| kind != EITHER || !name.contains('/');
+    let shown = names.iter().map(String::as_str).filter(is_shown);
     match names.is_empty() {
         true => format!("there is no {kind} at all"),
-        false => format!(
-            "choose from {}",
-            first(names.iter().map(String::as_str), SHOWN)
-        ),
+        false => format!("choose from {}", first(shown, SHOWN)),
     }
 }
 
@@ -291,14 +291,19 @@ fn advice(kind: &str, wanted: &str, names: &[String]) -> Option<String> {
         _ => "",
     };
     if !other.is_empty() {
-        return Some(format!("`{wanted}` is a {other}: shopwarm warmup {wanted}"));
+        return Some(format!("`{wanted}` is a {other}: give its name alone"));
     }
     if wanted.contains(':') {
-        return Some("to warm a key: shopwarm warmup keys KEY".to_owned());
+        let key = quoted(wanted);
+        return Some(format!(
+            "it looks like a key: shopwarm warmup keys {key}, or shopwarm keys get {key}"
+        ));
     }
     // The context is easily forgotten.
     let bare = |name: &&String| name.rsplit('/').next() == Some(wanted);
     let meant = names.iter().find(bare).map(String::as_str);
-    let meant = meant.or_else(|| nearest(wanted, names.iter().map(String::as_str)));
+    let all = (kind == EITHER).then_some("all");
+    let known = || names.iter().map(String::as_str).chain(all);
+    let meant = meant.or_else(|| nearest(wanted, known()));
     meant.map(|meant| format!("did you mean `{meant}`?"))
 }

@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::settings_text::parse_ttl;
+use super::wording::exactly;
 
 /// The time to live of an entry that never expires.
 pub const NEVER: Duration = Duration::MAX;
@@ -79,7 +80,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 pub fn shown(ttl: Duration) -> String {
     match ttl {
         NEVER => "none".to_owned(),
-        ttl => humantime::format_duration(ttl).to_string(),
+        ttl => exactly(ttl),
     }
 }
 

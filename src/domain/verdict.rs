@@ -8,7 +8,7 @@ use super::expected::Expected;
 use super::failure::FailureKind;
 use super::gate::{Judged, Verified};
 use super::report::{Outcome, Report, Status, Stop, StrategyReport};
-use super::run::RunInfo;
+use super::run::{Flags, RunInfo};
 use super::wording::{first, grouped, keys, rate, seconds};
 
 /// More names than this would hide the sentence.
@@ -118,7 +118,7 @@ impl Verdict {
             mark => mark,
         };
         let (text, next) = match report.passes() {
-            true => (done.to_owned(), None),
+            true => (done.to_owned(), warm(mark, info)),
             false => (sentence(report, done), next(report, info)),
         };
         Self { mark, text, next }
@@ -149,6 +149,10 @@ impl fmt::Display for Judged<'_> {
             Some(whole) => {
                 let share = (whole.keys > 0).then(|| self.equal as f64 / whole.keys as f64);
                 let equal = of_whole(self.equal, whole);
+                let equal = match self.sampled {
+                    true => equal.replacen(" key", " sampled key", 1),
+                    false => equal,
+                };
                 write!(f, "{name}{equal} match the database ({})", rate(share))?;
             }
             None => write!(f, "{name}{} match the database", keys(self.equal))?,
@@ -215,7 +219,10 @@ fn troubles(report: &Report) -> Vec<String> {
         (report.stopped == Some(Stop::LockLost)).then(|| "another run took the lock".to_owned()),
         (!failed.is_empty()).then(|| {
             let names = first_names(&failed);
-            format!("{} of {} failed ({names})", failed.len(), strategies(all))
+            match all {
+                1 => format!("{names} failed"),
+                _ => format!("{} of {} failed ({names})", failed.len(), strategies(all)),
+            }
         }),
         (cancelled > 0 && all > 1)
             .then(|| format!("{cancelled} of {} not finished", strategies(all))),
@@ -281,8 +288,24 @@ fn first_names(strategies: &[&StrategyReport]) -> String {
     first(ids.iter().map(String::as_str), NAMED)
 }
 
+/// The run after a dry run that found changes.
+fn warm(mark: Mark, info: &RunInfo) -> Option<String> {
+    let selection = info.command.strip_prefix("dry-run")?.trim();
+    let is_changed = matches!(mark, Mark::Changes | Mark::Notice);
+    is_changed.then(|| match Flags::named(&info.flags.own, "plan") {
+        Some(plan) => info.instead(&format!("warmup{plan}")),
+        None => {
+            let flags = Flags::without(&info.flags.reading, "expiring-within");
+            info.instead(&format!("warmup {selection}{flags}"))
+        }
+    })
+}
+
 /// What to do about a run that was not good. What would fail in the same way is not repeated.
 fn next(report: &Report, info: &RunInfo) -> Option<String> {
+    // The same deadline would end it again.
+    let unlimited = (report.stopped == Some(Stop::Deadline)).then(|| info.without("deadline"));
+    let info = unlimited.as_ref().unwrap_or(info);
     // Keys from stdin cannot be repeated.
     let again = |more| (info.command != "warmup keys").then(|| info.again(more));
     let warms = info.command.starts_with("warmup");
@@ -297,6 +320,9 @@ fn next(report: &Report, info: &RunInfo) -> Option<String> {
         Ending::Fatal(_) => Some(info.instead(DOCTOR)),
         // A definition that does not fit, or a missing right, fails again until somebody changes it.
         Ending::Bad if report.unfit().is_some() || report.is_denied() => Some(info.instead(DOCTOR)),
+        Ending::Bad if report.strategies.is_empty() && report.unmatched_total > 0 => {
+            Some(info.instead("strategies"))
+        }
         Ending::Bad if report.outcome() == Outcome::Empty => {
             Some("check the queries, or use --allow-empty".to_owned())
         }

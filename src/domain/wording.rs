@@ -20,6 +20,15 @@ pub fn keys(n: u64) -> String {
     format!("{} key{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
+/// The same of a noun with a regular plural: `1 field`, `2 fields`.
+pub fn counted(n: usize, noun: &str) -> String {
+    format!(
+        "{} {noun}{}",
+        grouped(n as u64),
+        if n == 1 { "" } else { "s" }
+    )
+}
+
 /// The first names, and how many more there are.
 pub fn first<'n>(names: impl Iterator<Item = &'n str>, shown: usize) -> String {
     let mut all: Vec<&str> = names.collect();
@@ -39,9 +48,44 @@ pub fn rate(rate: Option<f64>) -> String {
     )
 }
 
-/// `20 ms`, `4.9 s`, `2m 05s`, `4h 44m`.
+/// `512 B`, `9.3 KiB`, `27 MiB`.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let (mut amount, mut unit) = (bytes as f64 / 1024.0, 0);
+    while amount >= 1024.0 && unit < UNITS.len() - 1 {
+        (amount, unit) = (amount / 1024.0, unit + 1);
+    }
+    let digits = usize::from(amount < 9.95);
+    format!("{amount:.digits$} {}", UNITS[unit])
+}
+
+/// A duration as settings write it, with nothing left out: `1d 12h`, `500ms`.
+pub fn exactly(duration: Duration) -> String {
+    let (seconds, nanos) = (duration.as_secs(), u64::from(duration.subsec_nanos()));
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+        (nanos / 1_000_000, "ms"),
+        (nanos / 1000 % 1000, "us"),
+        (nanos % 1000, "ns"),
+    ];
+    let parts = parts.iter().filter(|(n, _)| *n > 0);
+    let parts: Vec<String> = parts.map(|(n, unit)| format!("{n}{unit}")).collect();
+    match parts.is_empty() {
+        true => "0s".to_owned(),
+        false => parts.join(" "),
+    }
+}
+
+/// How long something took or takes: `<1 ms`, `20 ms`, `4.9 s`, `2m 05s`, `4h 44m`.
 pub fn seconds(duration: Duration) -> String {
     match duration.as_secs() {
+        0 if duration.as_millis() == 0 => "<1 ms".to_owned(),
         0 => format!("{} ms", duration.as_millis()),
         s @ 1..60 => format!("{}.{} s", s, duration.subsec_millis() / 100),
         s @ 60..3600 => format!("{}m {:02}s", s / 60, s % 60),
@@ -93,6 +137,32 @@ mod tests {
         ] {
             assert_eq!(grouped(n), text);
         }
+    }
+
+    #[test]
+    fn sizes_and_durations_have_one_spelling() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (10_188, "9.9 KiB"),
+            (10_239, "10 KiB"),
+            (27_303, "27 KiB"),
+            (5 << 20, "5.0 MiB"),
+            (u64::MAX, "16777216 TiB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+        for (duration, text) in [
+            (Duration::ZERO, "0s"),
+            (Duration::from_millis(1500), "1s 500ms"),
+            (Duration::from_hours(36), "1d 12h"),
+            (Duration::from_secs(31 * 86_400), "31d"),
+        ] {
+            assert_eq!(exactly(duration), text);
+            assert_eq!(humantime::parse_duration(text), Ok(duration));
+        }
+        assert_eq!(seconds(Duration::from_micros(400)), "<1 ms");
     }
 
     #[test]

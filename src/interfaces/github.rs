@@ -47,11 +47,11 @@ pub(super) fn report(report: &Report, document: &Document) {
     ));
 }
 
-/// `✗ shopwarm warmup all: incomplete: 1 of 7 strategies failed`.
+/// `✗ shopwarm warmup all — incomplete: 1 of 7 strategies failed`.
 fn heading(document: &Document) -> String {
     let command = document.json["command"].as_str().unwrap_or_default();
     match &document.verdict {
-        Some(Verdict { mark, text, .. }) => format!("{mark} shopwarm {command}: {text}"),
+        Some(Verdict { mark, text, .. }) => format!("{mark} shopwarm {command} — {text}"),
         None => format!("shopwarm {command}"),
     }
 }

@@ -1,6 +1,6 @@
 //! Logs as text or JSON, and traces if they are built in.
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, Registry, fmt};
@@ -63,8 +63,11 @@ fn lines(format: LogFormat, output: &Output) -> BoxedLayer {
         (_, true) => LevelFilter::DEBUG,
         _ => LevelFilter::INFO,
     };
-    // Only our own: logs of libraries may contain secrets.
-    let ours = tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("shopwarm"));
+    // Only our own: logs of libraries may contain secrets. Spans name the run and the strategy of every event.
+    let wanted = filter_fn(move |meta| {
+        let is_ours = meta.target().starts_with("shopwarm");
+        is_ours && (meta.is_span() || *meta.level() <= level)
+    });
     let lines = match format {
         LogFormat::Text => fmt::layer()
             .with_writer(log_writer)
@@ -80,5 +83,5 @@ fn lines(format: LogFormat, output: &Output) -> BoxedLayer {
             .with_current_span(false)
             .boxed(),
     };
-    lines.with_filter(ours).with_filter(level).boxed()
+    lines.with_filter(wanted).boxed()
 }

@@ -185,6 +185,13 @@ impl Output {
         }
     }
 
+    /// A line on stderr as it is, unless quiet.
+    pub(super) fn line(&self, text: &str) {
+        if !self.quiet {
+            note(&format!("{text}\n"));
+        }
+    }
+
     /// A note on stderr, unless quiet.
     pub(super) fn note(&self, text: &str) {
         if !self.quiet {

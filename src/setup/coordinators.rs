@@ -228,15 +228,36 @@ fn together(mut unfit: Vec<Failure>) -> Option<Failure> {
     }
     let hint = unfit[0].hint.clone();
     let is_shared = unfit.iter().all(|failure| failure.hint == hint);
-    let line = |failure: &Failure| match &failure.hint {
-        Some(hint) if !is_shared => format!("\n  {failure}\n      hint: {hint}"),
-        _ => format!("\n  {failure}"),
+    let line = |(text, own): (String, Option<String>)| match own.filter(|_| !is_shared) {
+        Some(hint) => format!("\n  {text}\n      hint: {hint}"),
+        None => format!("\n  {text}"),
     };
-    let why: String = unfit.iter().map(line).collect();
+    let why: String = by_cause(&unfit).into_iter().map(line).collect();
     let what = format!("{} definitions cannot be run", unfit.len());
     let all = Failure::new(unfit[0].kind, what, why);
     Some(Failure {
         hint: hint.filter(|_| is_shared),
         ..all
     })
+}
+
+/// Each failure with its hint; those with the same cause and hint as one.
+fn by_cause(unfit: &[Failure]) -> Vec<(String, Option<String>)> {
+    let mut lines: Vec<(String, Option<String>)> = Vec::new();
+    for failure in unfit {
+        let same = |other: &&Failure| other.cause == failure.cause && other.hint == failure.hint;
+        let all: Vec<&Failure> = unfit.iter().filter(same).collect();
+        let text = match &failure.cause {
+            Some(cause) if all.len() > 1 => {
+                let ids: Vec<&str> = all.iter().map(|failure| failure.what.as_str()).collect();
+                format!("{cause}: {}", ids.join(", "))
+            }
+            _ => failure.to_string(),
+        };
+        let line = (text, failure.hint.clone());
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
 }

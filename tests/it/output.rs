@@ -151,7 +151,7 @@ fn github_actions_get_annotations_and_a_summary() {
     );
     let summary = fs::read_to_string(summary).expect("a summary");
     assert!(
-        summary.starts_with("before\n### ✗ shopwarm warmup all: incomplete: 1 key failed; ")
+        summary.starts_with("before\n### ✗ shopwarm warmup all — incomplete: 1 key failed; ")
             && summary.contains("| ✗ | extra/mixed |"),
         "{summary}"
     );

@@ -146,7 +146,9 @@ fn runs_are_listed_newest_first_and_shown_as_they_were_reported() {
     );
     let several = runs(&lab, "-").expect(2);
     assert!(
-        several.stderr.contains("2 runs match it"),
+        several
+            .stderr
+            .contains("matches 2 runs: give more of the id"),
         "{}",
         several.stderr
     );

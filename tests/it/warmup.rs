@@ -257,11 +257,11 @@ fn an_unknown_name_is_a_usage_error_that_helps() {
         ),
         (
             "warmup strategy catalog",
-            "hint: `catalog` is a context: shopwarm warmup catalog",
+            "hint: `catalog` is a context: give its name alone",
         ),
         (
             "warmup context catalog/hot-products",
-            "`catalog/hot-products` is a strategy: shopwarm warmup catalog/hot-products",
+            "`catalog/hot-products` is a strategy: give its name alone",
         ),
         ("warmup all --default-ttl soon", "not a duration"),
         ("warmpu all", "a similar subcommand exists: 'warmup'"),

@@ -10,7 +10,7 @@ use crate::application::ports::{Dialect, Param, Query, QueryPlan, RowSource, Sou
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::order_by::OrderBy;
 use crate::domain::parameter::Statement;
-use crate::domain::place::Place;
+use crate::domain::place::{Missing, Place};
 use crate::domain::row::{Column, ColumnKind, Columns, RowBatch};
 use crate::domain::strategy::Definition;
 use crate::domain::written::Wrong;
@@ -267,9 +267,11 @@ pub(super) async fn refused(
     }
     let is_shipped = definition.written.is_shipped(field);
     let hint = missing::hint(&failure, query, source, is_shipped).await;
+    let cause = (failure.missing == Some(Missing::Table)).then(|| failure.why.clone());
     let wrong = Wrong::new(field, failure.why).within(place);
     Failure {
         hint: hint.or(failure.hint),
+        cause,
         ..Prepared::misfit(definition, &wrong)
     }
 }

@@ -45,7 +45,11 @@ impl fmt::Display for Zone {
 
 /// The name of a zone. A zone that the system defines only by rules has none.
 pub fn zone_name(zone: &TimeZone) -> &str {
-    zone.iana_name().unwrap_or("local")
+    match zone.iana_name() {
+        Some("Etc/UTC" | "Etc/UCT" | "Etc/Zulu" | "Zulu" | "UCT") => "UTC",
+        Some(name) => name,
+        None => "local",
+    }
 }
 
 #[cfg(test)]
@@ -63,6 +67,10 @@ mod tests {
             let error = name.parse::<Zone>().expect_err(name);
             assert!(error.contains(meant), "{error}");
         }
+        assert_eq!(
+            zone_name(&"Etc/UTC".parse::<Zone>().expect("a zone").0),
+            "UTC"
+        );
         let zone = "asia/shanghai".parse::<Zone>().expect("a zone").0;
         assert_eq!(zone_name(&zone), "Asia/Shanghai");
     }

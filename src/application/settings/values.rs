@@ -18,6 +18,7 @@ use crate::application::run_state::options::ShapeGuard;
 use crate::domain::percent::Percent;
 use crate::domain::session_zone::SessionZone;
 use crate::domain::settings_text::parse_ttl;
+use crate::domain::wording::exactly;
 
 impl Setting for PathBuf {}
 impl Setting for String {}
@@ -81,7 +82,7 @@ macro_rules! duration {
 
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                humantime::format_duration(self.0).fmt(f)
+                exactly(self.0).fmt(f)
             }
         }
     )*};

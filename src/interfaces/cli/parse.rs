@@ -111,14 +111,16 @@ pub fn parse() -> Result<ArgMatches, Exit> {
             // clap's message quotes the argument, which may be a misplaced URL.
             let (error, hint) = without_dangerous_tips(error);
             let text = format!("{}{hint}", error.render().ansi());
+            // All commands call it a hint.
+            let text = text.replace("tip:", "hint:");
             let text = redaction::text(&text);
             note(&output::notes(&text, output::stderr_width()));
             Exit::Usage
         })
 }
 
-/// A misspelt flag is never corrected to one that deletes.
-fn without_dangerous_tips(mut error: clap::Error) -> (clap::Error, &'static str) {
+/// A misspelt flag is never corrected to one that deletes. With a hint that clap does not have.
+fn without_dangerous_tips(mut error: clap::Error) -> (clap::Error, String) {
     let said = |error: &clap::Error, kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         _ => String::new(),
@@ -126,13 +128,14 @@ fn without_dangerous_tips(mut error: clap::Error) -> (clap::Error, &'static str)
     if ["--prune", "--yes"].contains(&said(&error, ContextKind::SuggestedArg).as_str()) {
         error.remove(ContextKind::SuggestedArg);
     }
-    match said(&error, ContextKind::InvalidArg).as_str() {
-        "--dry-run" | "--dryrun" => (
-            error,
-            "hint: `shopwarm dry-run` shows what a run would do\n",
-        ),
-        _ => (error, ""),
-    }
+    let hint = match said(&error, ContextKind::InvalidArg).as_str() {
+        "--dry-run" | "--dryrun" => {
+            "  hint: `shopwarm dry-run` shows what a run would do\n".to_owned()
+        }
+        share if share.ends_with('%') => format!("  hint: write --verify={share}\n"),
+        _ => String::new(),
+    };
+    (error, hint)
 }
 
 /// The matches of the innermost subcommand; they include global flags.

@@ -17,7 +17,7 @@ use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::settings_text::parse_ttl;
-use crate::domain::wording::{grouped, rate};
+use crate::domain::wording::{exactly, grouped, rate};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
 use crate::interfaces::report::document::Document;
@@ -89,7 +89,7 @@ async fn listen(
     for changed in &misses.changed {
         output.note(changed);
     }
-    let time = humantime::format_duration(args.time);
+    let time = exactly(args.time);
     output.note(&format!("listening for misses for {time}"));
     let heard = count_misses(&mut misses, probe, args.time, stop).await;
     let doubt = misses.doubt.take();
@@ -235,17 +235,21 @@ fn footer(probe: &Probe, time: Duration, doubt: Option<&str>) -> String {
     let mut lines = Vec::new();
     if probe.unreadable > 0 {
         let count = grouped(probe.unreadable);
-        lines.push(format!("! {count} lines are not keys"));
+        lines.push(match probe.unreadable {
+            1 => "! 1 line is not a key".to_owned(),
+            _ => format!("! {count} lines are not keys"),
+        });
     }
     if probe.misses == 0
         && let Some(doubt) = doubt
     {
         lines.push(format!("! misses may not have been reported: {doubt}"));
     }
-    let time = humantime::format_duration(Duration::from_secs(time.as_secs()));
+    let time = exactly(Duration::from_secs(time.as_secs()));
     let covered = rate(share(probe.all_covered(), probe.misses));
     lines.push(match probe.misses {
         0 => format!("no misses in {time}"),
+        1 => format!("1 miss in {time}, {covered} covered by the definitions"),
         misses => format!(
             "{} misses in {time}, {covered} covered by the definitions",
             grouped(misses)

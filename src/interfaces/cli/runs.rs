@@ -69,20 +69,20 @@ pub(super) fn find<'r>(runs: &'r [RunRecord], id: &str) -> Result<&'r RunRecord,
     };
     let alike = runs.iter().filter(|run| run.run_id.contains(id));
     let alike: Vec<&RunRecord> = alike.collect();
+    let what = match alike.len() {
+        0 | 1 => format!("there is no run `{id}`"),
+        several => format!("`{id}` matches {several} runs"),
+    };
     let found = match (back(id), alike.as_slice()) {
         (Some(back), _) => runs.get(back).ok_or(count),
         (None, [run]) => Ok(*run),
         (None, []) => Err(count),
         (None, several) => {
             let same = several.iter().find(|run| run.run_id == id).copied();
-            same.ok_or(format!(
-                "{} runs match it; give more of the id",
-                several.len()
-            ))
+            same.ok_or("give more of the id".to_owned())
         }
     };
     found.map_err(|why| {
-        let what = format!("there is no run `{id}`");
         Failure::new(FailureKind::Usage, what, why)
             .hint("`shopwarm runs` lists the recorded runs; `last~1` is the one before the last")
     })

@@ -63,7 +63,10 @@ fn list(jobs: &[PlannedJob], next: usize, config: &Config, now: Timestamp) -> Do
     let zone = zone_name(&config.timezone);
     let is_usual = |planned: &PlannedJob| planned.job.zone == config.timezone;
     let is_usual = jobs.iter().all(is_usual);
-    let mut document = table(!is_usual).document(all, None);
+    let is_utc = all
+        .iter()
+        .all(|run| run.local(run.time.starts).offset().is_zero());
+    let mut document = table(!is_usual, is_utc).document(all, None);
     document.json = json!({ "schema_version": 1, "timezone": zone, "runs": document.lines });
     if !jobs.is_empty() && is_usual {
         document.footer = format!("\nlocal time: {zone}\n");
@@ -71,8 +74,8 @@ fn list(jobs: &[PlannedJob], next: usize, config: &Config, now: Timestamp) -> Do
     document
 }
 
-/// `offsets`: each time with its own.
-fn table<'a>(offsets: bool) -> Table<'a, Coming<'a>> {
+/// `offsets`: each time with its own; `is_utc`: local times are those of UTC.
+fn table<'a>(offsets: bool, is_utc: bool) -> Table<'a, Coming<'a>> {
     Table::new()
         .text("local time", 0, move |run: &Coming<'_>| {
             let local = run.local(run.time.starts);
@@ -83,7 +86,9 @@ fn table<'a>(offsets: bool) -> Table<'a, Coming<'a>> {
         .text("job", 0, |run| run.job().name.clone())
         .field("job", |run| run.job().name.clone())
         .text("warms", 2, Coming::warms)
-        .text("UTC", 3, |run| shown(&run.utc(), ""))
+        .when(!is_utc, |table| {
+            table.text("UTC", 3, |run| shown(&run.utc(), ""))
+        })
         .text("cron", 4, |run| run.job().cron.to_string())
         .field("cron", |run| run.job().cron.to_string())
         .field("timezone", |run| zone_name(&run.job().zone).to_owned())
@@ -153,7 +158,7 @@ fn wait(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, 0) => format!("{seconds} s"),
         (0, 0, _) => format!("{minutes}m"),
         (0, _, _) => format!("{hours}h {:02}m", minutes % 60),
         _ => format!("{days}d {:02}h", hours % 24),
@@ -167,8 +172,8 @@ mod tests {
     #[test]
     fn a_wait_has_its_two_largest_units() {
         for (seconds, expected) in [
-            (0, "0s"),
-            (59, "59s"),
+            (0, "0 s"),
+            (59, "59 s"),
             (60, "1m"),
             (3_599, "59m"),
             (18_720, "5h 12m"),

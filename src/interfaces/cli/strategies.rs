@@ -100,7 +100,7 @@ impl Line<'_> {
 
     fn value(&self) -> String {
         match self.text("value") {
-            none if none.is_empty() => "coded".to_owned(),
+            none if none.is_empty() => "built-in".to_owned(),
             value => value,
         }
     }

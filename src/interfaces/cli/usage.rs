@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::runs::{back, find};
@@ -13,7 +12,7 @@ use crate::application::record::history;
 use crate::application::settings::Count;
 use crate::config::Config;
 use crate::domain::failure::Failure;
-use crate::domain::wording::{grouped, keys, rate};
+use crate::domain::wording::{exactly, grouped, keys, rate, size};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
 use crate::interfaces::report::document::Document;
@@ -210,21 +209,21 @@ fn footer(effects: &[Effect], total: &Line<'_>) -> String {
         .iter()
         .filter_map(|e| e.manifest.ended_at.elapsed().ok());
     let since = since.min().unwrap_or_default();
-    let ago = humantime::format_duration(Duration::from_secs(since.as_secs()));
+    let ago = exactly(Duration::from_secs(since.as_secs()));
     lines.push(format!(
-        "used: read or written by anybody since the run, which ended {ago} ago; gone: expired, evicted or deleted"
+        "used: read or written since the run ended {ago} ago; gone: expired, evicted or deleted"
     ));
     lines.push(match total.bytes {
         Some(bytes) => format!(
             "{} not used since the run, taking {}",
             keys(total.unused),
-            HumanBytes(bytes)
+            size(bytes)
         ),
         None => format!("{} not used since the run", keys(total.unused)),
     });
     lines.push(match () {
         () if since < TOO_EARLY => {
-            "too early to tell: look again when customers have been there for an hour".to_owned()
+            "too early to tell: check again after an hour of traffic".to_owned()
         }
         () if total.unused > total.used => {
             "most were not used: a lower `limit` or a shorter `ttl` in these definitions saves memory"

@@ -68,7 +68,8 @@ pub(super) async fn run(
         check_names(&args.require, viewer)?;
         let reporter = progress::reporter(output.progress());
         let report = inspect.report(viewer, reporter.as_ref(), started).await;
-        let verified = Verified::new(report, args.require.clone(), inspect.selection.name());
+        let verified = Verified::new(report, args.require.clone(), inspect.selection.name())
+            .sampled(args.sample.is_some());
         let (report, judged) = (&verified.found, verified.judge());
         let sample = inspect.inspection.sample;
         let verification = Verification {

@@ -300,6 +300,7 @@ async fn warm(
     let read_back = async {
         let found = read_back(&coordinator, job.checks.verify_sample, stop).await;
         Verified::after_run(found, require.clone(), job.selection.name())
+            .sampled(job.checks.verify_sample.is_some())
     };
     Ok(run.warm_and_verify(reporter, stop, read_back).await)
 }

@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use super::line::{Course, SHORTEST_NAME};
 use super::screen::{self, height, width};
 use super::whole::Whole;
-use super::words::{limited, news, stalled, wrong};
+use super::words::{left, limited, news, stalled, wrong};
 use crate::application::pace::PaceNow;
 use crate::application::run_state::event::{Event, Reporter};
 use crate::domain::counts::Counts;
@@ -55,8 +55,9 @@ const OTHER_ROWS: usize = 6;
 
 #[derive(Clone, Debug, Default)]
 struct Words {
-    /// What went wrong, and what limits the run.
-    facts: String,
+    wrong: String,
+    /// What limits the run.
+    limited: String,
     stalled: String,
 }
 
@@ -85,10 +86,11 @@ impl Bars {
                 keys: state.pos(),
                 expected: expected.map(|e| (state.len().unwrap_or(e.keys), !e.is_exact)),
                 elapsed: state.elapsed(),
-                left: Some(state.eta()),
+                left: left(state.elapsed(), state.pos(), state.len().unwrap_or(0)),
                 per_second: Some(state.per_sec() as u64),
                 stalled: &words.stalled,
-                words: &words.facts,
+                wrong: &words.wrong,
+                limited: &words.limited,
             };
             course.line(width())
         })
@@ -144,10 +146,9 @@ impl Bars {
             shown.set_length(total);
         }
         shown.set_position(total);
-        let wrong = Some(red(&wrong(counts))).filter(|wrong| !wrong.is_empty());
-        let parts: Vec<String> = wrong.into_iter().chain(limited(pace)).collect();
         *lock(words) = Words {
-            facts: parts.join(", "),
+            wrong: red(&wrong(counts)),
+            limited: limited(pace).unwrap_or_default(),
             stalled: String::new(),
         };
     }
@@ -233,7 +234,8 @@ fn whole_line(run: &Run, elapsed: Duration, width: usize) -> String {
         left: run.whole.left(),
         per_second: None,
         stalled: "",
-        words: "",
+        wrong: "",
+        limited: "",
     };
     course.line(width)
 }

@@ -31,13 +31,20 @@ pub(super) struct Course<'a> {
     pub per_second: Option<u64>,
     /// What it waits for, if it does.
     pub stalled: &'a str,
-    /// What went wrong, and what limits the run.
-    pub words: &'a str,
+    pub wrong: &'a str,
+    /// What limits the run.
+    pub limited: &'a str,
 }
+
+/// Columns of a bar: at least, and at most.
+const BAR: (usize, usize) = (10, 24);
+
+/// From this width on there is room for figures of what limits the run.
+const WIDE: usize = 100;
 
 impl Course<'_> {
     /// What comes after the name, the most important first.
-    fn cells(&self, bar: usize) -> Vec<String> {
+    fn cells(&self, bar: usize, is_wide: bool) -> Vec<String> {
         let keys = grouped(self.keys);
         let mut cells = match self.expected {
             None => vec![format!("{keys} keys")],
@@ -49,20 +56,31 @@ impl Course<'_> {
                 let bar = format!("{} {percent:>3}%", self.bar(expected, bar));
                 let left = left.map(|left| format!("{} left", time_left(left)));
                 let keys = format!("{keys}/{about}{}", grouped(expected));
-                [Some(bar), left, Some(keys)]
-                    .into_iter()
-                    .flatten()
-                    .collect()
+                let cells = [Some(bar), left].into_iter().flatten();
+                cells.chain(self.words(is_wide)).chain([keys]).collect()
             }
         };
         if !self.stalled.is_empty() {
-            cells.insert(1, self.stalled.to_owned());
+            cells.truncate(1);
+            cells.push(self.stalled.to_owned());
             return cells;
         }
-        cells.extend(Some(self.words.to_owned()).filter(|words| !words.is_empty()));
+        if self.expected.is_none() {
+            cells.extend(self.words(is_wide));
+        }
         let per_second = self.per_second.filter(|_| self.keys > 0);
         cells.extend(per_second.map(|n| format!("{} keys/s", grouped(n))));
         cells
+    }
+
+    /// What went wrong, and what limits the run.
+    fn words(&self, is_wide: bool) -> impl Iterator<Item = String> {
+        let limited = match is_wide {
+            true => self.limited,
+            false => self.limited.split(char::is_numeric).next().unwrap_or(""),
+        };
+        let words = [self.wrong, limited.trim_end()].map(str::to_owned);
+        words.into_iter().filter(|word| !word.is_empty())
     }
 
     fn bar(&self, expected: u64, width: usize) -> String {
@@ -84,17 +102,20 @@ impl Course<'_> {
             true => SPINNER[(self.elapsed.as_millis() / FRAME) as usize % SPINNER.len()],
             false => " ",
         };
-        let mut cells = self.cells(if width < 100 { 10 } else { 24 });
+        let is_wide = width >= WIDE;
+        let mut cells = self.cells(BAR.0, is_wide);
         let room = width.saturating_sub(measure_text_width(&cells[0]) + 3);
         let column = self.names.min(room).max(SHORTEST_NAME);
         let name = shortened_name(self.name, column);
-        loop {
-            let line = format!("{frame} {name:column$} {}", cells.join("  "));
-            if cells.len() == 1 || measure_text_width(&line) <= width {
-                return line;
-            }
+        let line = |cells: &[String]| format!("{frame} {name:column$} {}", cells.join("  "));
+        while cells.len() > 1 && measure_text_width(&line(&cells)) > width {
             cells.pop();
         }
+        // The bar takes what is left.
+        let free = width.saturating_sub(measure_text_width(&line(&cells)));
+        let longer = self.cells((BAR.0 + free).min(BAR.1), is_wide);
+        cells[0].clone_from(&longer[0]);
+        line(&cells)
     }
 }
 
@@ -104,7 +125,7 @@ mod tests {
 
     #[test]
     fn there_is_a_bar_at_every_width() {
-        let course = |expected, words| Course {
+        let course = |expected, limited| Course {
             spins: true,
             name: "identity/active-user-sessions",
             names: 29,
@@ -114,27 +135,28 @@ mod tests {
             left: Some(Duration::from_secs(4)),
             per_second: Some(131_000),
             stalled: "",
-            words,
+            wrong: "",
+            limited,
         };
         let known = course(Some((990_018, true)), "limited by rate 131,000 keys/s");
         let plain = |width| console::strip_ansi_codes(&known.line(width)).into_owned();
         assert_eq!(plain(39), "⠋ …active-user-sessions ━━━━━╸────  52%");
         assert_eq!(
             plain(79),
-            "⠋ identity/active-user-sessions ━━━━━╸────  52%  4 s left  520,000/~990,018"
+            "⠋ identity/active-user-sessions ━━━━━━━╸──────  52%  4 s left  limited by rate"
         );
         let wide = plain(160);
         assert!(
-            wide.ends_with("limited by rate 131,000 keys/s  131,000 keys/s"),
+            wide.ends_with("limited by rate 131,000 keys/s  520,000/~990,018  131,000 keys/s"),
             "{wide}"
         );
         assert!(wide.contains(&"━".repeat(12)), "{wide}");
         let stalled = Course {
-            stalled: "waiting for the cache, 5s",
+            stalled: "waiting for the cache, 5 s",
             ..course(Some((990_018, true)), "")
         };
         let line = console::strip_ansi_codes(&stalled.line(79)).into_owned();
-        assert!(line.ends_with(" 52%  waiting for the cache, 5s"), "{line}");
+        assert!(line.ends_with(" 52%  waiting for the cache, 5 s"), "{line}");
         let first = Course {
             keys: 0,
             ..course(Some((10, false)), "")
@@ -147,7 +169,8 @@ mod tests {
             ..course(Some((990_018, true)), "")
         };
         let line = console::strip_ansi_codes(&whole.line(79)).into_owned();
-        let said = "  strategy 2 of 7               ━━━━━╸────  52%  4 s left  520,000/~990,018";
+        let said =
+            "  strategy 2 of 7               ━━━━━━━╸──────  52%  4 s left  520,000/~990,018";
         assert_eq!(line, said);
         for width in 39..160 {
             for course in [&known, &whole, &course(None, "3 failed")] {

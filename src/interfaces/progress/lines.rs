@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::whole::Whole;
-use super::words::{limited, news, stalled, wrong};
+use super::words::{left, limited, news, stalled, wrong};
 use crate::application::pace::PaceNow;
 use crate::application::run_state::event::{Event, Reporter};
 use crate::domain::counts::Counts;
@@ -14,7 +14,7 @@ use crate::domain::strategy::StrategyId;
 use crate::domain::sync::lock;
 use crate::domain::wording::{grouped, keys, seconds, time_left};
 use crate::interfaces::output::sentences;
-use crate::interfaces::report::words::expectation;
+use crate::interfaces::report::words::{expectation, speed};
 
 /// When the first line about a strategy comes, and the next ones.
 const FIRST_AFTER: Duration = Duration::from_secs(2);
@@ -66,7 +66,7 @@ impl Lines {
 }
 
 impl Running {
-    /// `catalog/hot (2 of 7): 40% (240,000 of ~600,000 keys), 15 s left, 2m 05s for the whole run`.
+    /// `catalog/hot (2 of 7): 40% (240,000 of ~600,000 keys), 15 s left, 2m 05s left in all`.
     fn line(&self, run: &Whole) -> String {
         let (id, done, elapsed) = (&self.id, self.counts.total(), self.since.elapsed());
         let mut parts = match self.expected.filter(|e| e.keys >= done.max(1)) {
@@ -83,13 +83,12 @@ impl Running {
         if self.expected.is_some() {
             parts.extend(Some(wrong(&self.counts)).filter(|wrong| !wrong.is_empty()));
         }
-        if let (Some(whole), true, 1..) = (self.expected, self.stalled.is_empty(), done) {
-            let left = whole.keys.saturating_sub(done) as f64 / done as f64;
-            let left = elapsed.mul_f64(left);
-            parts.extend((!left.is_zero()).then(|| format!("{} left", time_left(left))));
+        if let (Some(whole), true) = (self.expected, self.stalled.is_empty()) {
+            let left = left(elapsed, done, whole.keys);
+            parts.extend(left.map(|left| format!("{} left", time_left(left))));
         }
         if let (Some(left), Some(_), true) = (run.left(), run.place(), self.stalled.is_empty()) {
-            parts.push(format!("{} for the whole run", time_left(left)));
+            parts.push(format!("{} left in all", time_left(left)));
         }
         let stalled = Some(self.stalled.clone()).filter(|text| !text.is_empty());
         parts.extend(stalled.into_iter().chain(limited(&self.pace)));
@@ -108,12 +107,10 @@ impl Drop for Lines {
 
 fn progress_line(counts: &Counts, elapsed: Duration) -> String {
     let counts = Counts { elapsed, ..*counts };
-    let line = format!(
-        "{} in {}, {} keys/s",
-        keys(counts.total()),
-        seconds(elapsed),
-        grouped(counts.keys_per_second() as u64)
-    );
+    let mut line = format!("{} in {}", keys(counts.total()), seconds(elapsed));
+    if let Some(speed) = speed(&counts) {
+        line += &format!(", {speed} keys/s");
+    }
     match wrong(&counts).as_str() {
         "" => line,
         wrong => format!("{line}, {wrong}"),
@@ -197,7 +194,7 @@ mod tests {
             "{line}"
         );
         running.stalled = stalled("cache", Duration::from_secs(5));
-        let says = "catalog/hot: 40% (240,000 of ~600,000 keys), waiting for the cache, 5s\n";
+        let says = "catalog/hot: 40% (240,000 of ~600,000 keys), waiting for the cache, 5 s\n";
         assert_eq!(running.line(&Whole::default()), says);
         let (hot, open) = (running.id.clone(), StrategyId::new("catalog", "open"));
         let mut run = Whole::default();
@@ -205,7 +202,7 @@ mod tests {
             strategies: vec![(&hot, running.expected), (&open, None)],
         });
         running.counts.warmed = 0;
-        let says = "catalog/hot (1 of 2): 0% (0 of ~600,000 keys), waiting for the cache, 5s\n";
+        let says = "catalog/hot (1 of 2): 0% (0 of ~600,000 keys), waiting for the cache, 5 s\n";
         assert_eq!(running.line(&run), says);
     }
 }

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::words::left;
 use crate::application::run_state::event::Event;
 use crate::domain::expected::Expected;
 use crate::domain::strategy::StrategyId;
-
-/// The time left is not estimated before.
-const EARLIEST_ESTIMATE: Duration = Duration::from_secs(2);
 
 /// Ended and open strategies, and their keys.
 #[derive(Default)]
@@ -99,10 +97,8 @@ impl Whole {
 
     /// About how long the run goes on, at its average speed so far.
     pub(super) fn left(&self) -> Option<Duration> {
-        let (elapsed, keys) = (self.since?.elapsed(), self.keys());
-        let left = self.expected()?.keys.saturating_sub(keys);
-        let is_known = elapsed >= EARLIEST_ESTIMATE && keys > 0 && left > 0 && !self.is_stalled;
-        is_known.then(|| elapsed.mul_f64(left as f64 / keys as f64))
+        let rest = left(self.since?.elapsed(), self.keys(), self.expected()?.keys);
+        rest.filter(|_| !self.is_stalled)
     }
 }
 

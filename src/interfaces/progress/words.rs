@@ -8,6 +8,9 @@ use crate::domain::counts::Counts;
 use crate::domain::report::Stop;
 use crate::domain::wording::grouped;
 
+/// The time left is not estimated before.
+const EARLIEST_ESTIMATE: Duration = Duration::from_secs(2);
+
 /// The line for an event other than progress.
 pub(super) fn news(event: &Event<'_>) -> Option<String> {
     Some(match event {
@@ -26,9 +29,16 @@ pub(super) fn news(event: &Event<'_>) -> Option<String> {
     })
 }
 
-/// `waiting for the cache, 5s`.
+/// `waiting for the cache, 5 s`.
 pub(super) fn stalled(on: &str, time: Duration) -> String {
-    format!("waiting for the {on}, {}s", time.as_secs())
+    format!("waiting for the {on}, {} s", time.as_secs())
+}
+
+/// How long the rest takes at the average speed so far; `None`: too early to tell.
+pub(super) fn left(elapsed: Duration, keys: u64, expected: u64) -> Option<Duration> {
+    let left = expected.saturating_sub(keys);
+    let is_known = elapsed >= EARLIEST_ESTIMATE && keys > 0 && left > 0;
+    is_known.then(|| elapsed.mul_f64(left as f64 / keys as f64))
 }
 
 /// `3 failed, 2 unconfirmed`, or nothing.

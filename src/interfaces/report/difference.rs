@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::document::{Document, to_value};
@@ -15,7 +14,7 @@ use super::words::{NONE, error_notes, joined};
 use crate::application::record::line::RunLine;
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::report::Stage;
-use crate::domain::wording::{grouped, seconds};
+use crate::domain::wording::{grouped, seconds, size};
 
 /// A strategy, or the total, in both runs.
 struct Pair<'a> {
@@ -70,12 +69,12 @@ impl<'a> Pair<'a> {
         of(self.before) != of(self.after)
     }
 
-    /// What went wrong only in the second run.
-    fn new_errors(&self) -> Vec<String> {
+    /// The second run, if something went wrong only there.
+    fn newly_bad(&self) -> Option<&'a StrategyRecord> {
         let is_bad = |s: &&StrategyRecord| s.status == Stage::Failed || s.counts.wrong() > 0;
-        match (self.before.filter(is_bad), self.after.filter(is_bad)) {
-            (None, Some(after)) => error_notes([after], false),
-            _ => Vec::new(),
+        match self.before.filter(is_bad) {
+            None => self.after.filter(is_bad),
+            Some(_) => None,
         }
     }
 
@@ -124,7 +123,7 @@ pub(crate) fn document(before: &RunRecord, after: &RunRecord, verbose: bool) -> 
         status: format!("{} → {}", outcome(before), outcome(after)),
         ..Pair::new("total", [Some(&all_before), Some(&all_after)])
     };
-    let notes: Vec<String> = pairs.iter().flat_map(Pair::new_errors).collect();
+    let notes = error_notes(pairs.iter().filter_map(Pair::newly_bad), false);
     let mut document = table().document(pairs, Some(total));
     if !verbose {
         let mut differs = differs.into_iter();
@@ -134,6 +133,7 @@ pub(crate) fn document(before: &RunRecord, after: &RunRecord, verbose: bool) -> 
     document.footer = format!("from {} to {}\n", named(before), named(after));
     document.footer += &joined(notes);
     document.footer += &match (document.lines.len() - same, same) {
+        (0, _) if before.run_id == after.run_id => "it is the same run\n".to_owned(),
         (0, _) => "no difference in keys\n".to_owned(),
         (_, 0) => String::new(),
         (_, 1) => "1 strategy without a difference (-v shows it)\n".to_owned(),
@@ -178,8 +178,8 @@ fn change((before, after): (u64, u64)) -> String {
 
 fn byte_change((before, after): (u64, u64)) -> String {
     match before == after {
-        true => HumanBytes(after).to_string(),
-        false => format!("{} → {}", HumanBytes(before), HumanBytes(after)),
+        true => size(after),
+        false => format!("{} → {}", size(before), size(after)),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::document::{Document, to_value};
@@ -19,7 +18,7 @@ use crate::domain::report::{Report, Status, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::ttl::{Ttl, shown};
 use crate::domain::verdict::{Mark, Verdict};
-use crate::domain::wording::{grouped, keys, seconds};
+use crate::domain::wording::{grouped, keys, seconds, size};
 
 /// Approximate overhead of a key, in bytes.
 const KEY_OVERHEAD: u64 = 100;
@@ -109,20 +108,16 @@ impl DryRun<'_> {
     fn memory_line(&self, headroom: &Headroom) -> String {
         let needed = match self.growth() {
             Some(0) => "no growth".to_owned(),
-            Some(bytes) => format!("~{} more", HumanBytes(bytes)),
+            Some(bytes) => format!("~{} more", size(bytes)),
             None => "the additional memory is not known".to_owned(),
         };
         let free = match (&headroom.max, &headroom.used, headroom.free()) {
             (Err(why), ..) | (_, Err(why), _) => format!("the free memory is not known: {why}"),
             (Ok(Some(max)), _, Some(free)) => {
                 let policy = headroom.policy.as_deref().unwrap_or("policy not known");
-                format!(
-                    "{} free of {}, {policy}",
-                    HumanBytes(free),
-                    HumanBytes(*max)
-                )
+                format!("{} free of {}, {policy}", size(free), size(*max))
             }
-            (_, Ok(used), _) => format!("{} used, no limit is set", HumanBytes(*used)),
+            (_, Ok(used), _) => format!("{} used, no limit is set", size(*used)),
         };
         format!("memory: {needed}; {free}")
     }
@@ -137,7 +132,7 @@ impl DryRun<'_> {
             Ok("noeviction") => "a run would fail when it is full; raise maxmemory, or warm less",
             _ => "a run would evict keys; raise maxmemory, or warm less",
         };
-        let missing = HumanBytes(missing);
+        let missing = size(missing);
         Some(format!(
             "the cache is about {missing} too small: {what} (--limit, --exclude)"
         ))
@@ -254,12 +249,11 @@ impl DryRun<'_> {
                 "identical",
             ])
             .when(has_orphans, |table| {
-                table.number("orphans", 0, |(line, _)| optional(line.orphans))
+                let orphans = |(line, _): &Row<'_>| optional(line.orphans);
+                table.number("orphans", 0, orphans).asked()
             })
             .csv(["orphans"])
-            .number("size", 2, |(line, _)| {
-                HumanBytes(line.counts.bytes).to_string()
-            })
+            .number("size", 2, |(line, _)| size(line.counts.bytes))
             .csv(["bytes"])
             .number("ttl", 3, ttl)
             .number("planner cost", 3, cost_cell)
@@ -284,8 +278,8 @@ impl DryRun<'_> {
         let compared = self.report.strategies.iter().filter(|_| self.compared);
         lines.extend(not_compared(compared));
         lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
-        let (size, took) = (self.report.totals().bytes, seconds(self.estimated()));
-        lines.push(format!("read {} in {took}", HumanBytes(size)));
+        let read = size(self.report.totals().bytes);
+        lines.push(format!("read {read} in {}", seconds(self.estimated())));
         match self.headroom {
             Some(headroom) => {
                 lines.push(self.memory_line(headroom));

@@ -14,9 +14,6 @@ const STYLE: TableStyle =
 /// Names are not made shorter than this.
 const SHORTEST_NAME: usize = 10;
 
-/// Columns of this rank are dropped without a word.
-const UNMISSED: u8 = 4;
-
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Heading {
     pub name: &'static str,
@@ -27,6 +24,8 @@ pub(crate) struct Heading {
     pub is_name: bool,
     /// Before the name there is a mark.
     pub is_marked: bool,
+    /// It was asked for, so it stays even if it is all zero.
+    pub is_asked: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -66,7 +65,7 @@ pub(super) fn render(headings: &[Heading], rows: &[Row], width: Option<usize>) -
     grid.fit(width);
     let text = grid.table((grid.width() > width).then_some(width));
     // What says nothing here is not missed.
-    let is_missed = |at: &usize| headings[*at].rank < UNMISSED && !grid.is_zero(*at);
+    let is_missed = |at: &usize| !grid.is_zero(*at);
     let hidden = (0..headings.len()).filter(|at| !grid.kept.contains(at));
     let hidden = hidden.filter(is_missed);
     let hidden: Vec<&str> = hidden.map(|at| headings[at].name).collect();
@@ -116,7 +115,8 @@ impl Grid<'_> {
 
     fn is_zero(&self, at: usize) -> bool {
         let mut cells = self.rows.iter().map(|row| row.cells[at].as_str());
-        self.headings[at].numeric && cells.all(is_nothing)
+        let heading = &self.headings[at];
+        heading.numeric && !heading.is_asked && cells.all(is_nothing)
     }
 
     /// Shortens names by as much as the table is too wide; `false`: that would be too much.
@@ -248,6 +248,7 @@ mod tests {
             numeric: rank > 0,
             is_name: rank == 0,
             is_marked: rank == 0,
+            is_asked: false,
         }
     }
 

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::key_line::time_left;
 use super::value::{bytes_of, decoded, described, format_of, same};
+use super::words::NONE;
 use crate::application::ports::{Cached, CachedValue};
 use crate::domain::failure::Failure;
 use crate::domain::form::Form;
@@ -156,8 +157,11 @@ impl KeyReport {
         matches!((&cached.ttl, soon), (Ok(Some(left)), Some(soon)) if *left <= soon)
     }
 
-    /// The differences by field, if both values are JSON.
+    /// The differences by field, if both values are JSON of the same type.
     fn differences(&self) -> Vec<Difference> {
+        if self.state() == State::WrongType {
+            return Vec::new();
+        }
         let decoded = |value| decoded(value, self.form());
         let cached = self.cached.as_ref().and_then(|c| decoded(&c.value));
         match (cached, self.new_value().and_then(decoded)) {
@@ -216,41 +220,64 @@ impl KeyReport {
             Some(Maker { id, ttl, .. }) => {
                 format!("{id}, TTL {}", shown(ttl.base))
             }
-            None => "none makes this key".to_owned(),
+            None => NONE.to_owned(),
         };
+        let (next, note) = self.next().unzip();
         let lines = [
             ("strategy", Some(strategy)),
             ("cached", Some(self.cached_line())),
             ("database", Some(self.database_line())),
             ("state", Some(self.state().coloured())),
-            ("next", self.next()),
+            ("next", next),
+            ("", note.flatten().map(str::to_owned)),
         ];
-        let line = |(name, what): (&str, Option<String>)| Some(format!("{name:10} {}\n", what?));
+        let line = |(name, what): (&str, Option<String>)| {
+            let line = format!("{name:10} {}\n", what?);
+            // A command is never broken, so that it can be copied.
+            Some(match name {
+                "next" => line,
+                _ => notes(&line, width),
+            })
+        };
         let lines: String = lines.into_iter().filter_map(line).collect();
         let (differences, value) = (self.differences_text(verbose), self.value_text(verbose));
-        let lines = notes(&lines, width);
         format!("{bold}{key}{bold:#}\n{lines}{differences}{value}")
     }
 
-    /// What to do about its state.
-    fn next(&self) -> Option<String> {
+    /// What to do about its state, and what that does.
+    fn next(&self) -> Option<(String, Option<&'static str>)> {
         let (key, flags) = (quoted(&self.key), &self.flags);
         Some(match self.state() {
-            State::Expiring | State::Different | State::Missing | State::WrongType => {
-                format!("shopwarm warmup keys {key}{flags}")
+            State::Expiring | State::Different | State::Missing => {
+                (format!("shopwarm warmup keys {key}{flags}"), None)
             }
+            State::WrongType => (
+                format!("shopwarm warmup keys {key}{flags}"),
+                Some("replaces it with a value of the right type"),
+            ),
             State::Orphan => {
                 let id = self.strategy.as_ref().map(|maker| maker.id.as_str());
                 let what = quoted(id.unwrap_or("all"));
-                format!("shopwarm warmup {what} --prune{flags} (removes it)")
+                (
+                    format!("shopwarm warmup {what} --prune{flags}"),
+                    Some("removes it if an earlier run wrote it"),
+                )
             }
             State::Nowhere | State::NoStrategy if self.strategy.is_none() => match &self.meant {
-                Some(meant) => format!(
-                    "shopwarm keys get {}{flags} (did you mean this?)",
-                    quoted(meant)
+                Some(meant) => (
+                    format!("shopwarm keys get {}{flags}", quoted(meant)),
+                    Some("did you mean this key?"),
                 ),
-                None => format!("shopwarm strategies{flags} (lists the keys that are made)"),
+                None => (
+                    format!("shopwarm strategies{flags}"),
+                    Some("lists the keys of each strategy"),
+                ),
             },
+            State::Nowhere => {
+                let id = self.strategy.as_ref().map(|maker| maker.id.as_str());
+                let list = format!("shopwarm keys list {}{flags}", quoted(id.unwrap_or("all")));
+                (list, Some("lists the keys that have a row"))
+            }
             _ => return None,
         })
     }
@@ -262,7 +289,7 @@ impl KeyReport {
         let expiry = match ttl {
             Ok(Some(ttl)) => format!("expires in {}", time_left(*ttl)),
             Ok(None) => "never expires".to_owned(),
-            Err(why) => format!("its time left is not known: {why}"),
+            Err(why) => format!("its TTL is not known: {why}"),
         };
         format!("{}, {expiry}", described(value, self.form()))
     }
@@ -270,7 +297,7 @@ impl KeyReport {
     fn database_line(&self) -> String {
         match (&self.database, &self.strategy, self.made()) {
             (Err(failure), ..) => format!("not known: {failure}"),
-            (Ok(_), None, _) => "not asked".to_owned(),
+            (Ok(_), None, _) => "not read".to_owned(),
             (
                 _,
                 _,

@@ -6,6 +6,7 @@ use super::words::{NONE, bytes};
 use crate::domain::key::printable;
 use crate::domain::standing::{Held, Standing};
 use crate::domain::strategy::StrategyId;
+use crate::domain::wording::seconds;
 
 /// Max length of a key in tables.
 pub(super) const SHOWN_KEY: usize = 1000;
@@ -54,8 +55,8 @@ pub(super) fn row([state, ttl, size, kind, key]: [&str; 5], width: Option<usize>
 /// A TTL in its two largest units.
 pub(super) fn time_left(ttl: Duration) -> String {
     match ttl.as_secs() {
-        0 => format!("{}ms", ttl.as_millis()),
-        s @ 1..60 => format!("{s}s"),
+        0 => seconds(ttl),
+        s @ 1..60 => format!("{s} s"),
         s @ 60..3600 => format!("{}m {:02}s", s / 60, s % 60),
         s @ 3600..86_400 => format!("{}h {:02}m", s / 3600, s % 3600 / 60),
         s => format!("{}d {:02}h", s / 86_400, s % 86_400 / 3600),

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use indicatif::HumanBytes;
-
 use super::document::{Document, to_value};
 use super::table::Table;
 use super::verify::{requirement_lines, requirements_json, verified_json};
-use super::words::{NONE, error_notes, expectation, joined, listed, marked, not_compared};
+use super::words::{NONE, error_notes, expectation, joined, listed, marked, not_compared, speed};
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::changes::ReadHow;
 use crate::domain::counts::Counts;
 use crate::domain::gate::Verified;
 use crate::domain::precision::FINER;
-use crate::domain::report::{PaceReport, Report, Stage, StrategyReport};
-use crate::domain::wording::{first, grouped, keys, rate, seconds};
+use crate::domain::report::{LimitedBy, Limiter, PaceReport, Report, Stage, StrategyReport};
+use crate::domain::wording::{first, grouped, keys, rate, seconds, size};
 
 /// Of a strategy that failed as a whole, its keys did not: none is no good news.
 fn failed(strategy: &StrategyRecord) -> String {
@@ -24,17 +22,25 @@ fn failed(strategy: &StrategyRecord) -> String {
     }
 }
 
+/// One that did not has nothing to show but what was expected.
+fn has_begun(strategy: &StrategyRecord) -> bool {
+    strategy.status == Stage::Completed || strategy.total > 0 || strategy.elapsed_ms > 0
+}
+
+fn took(strategy: &StrategyRecord) -> String {
+    match has_begun(strategy) {
+        true => seconds(Duration::from_millis(strategy.elapsed_ms)),
+        false => NONE.to_owned(),
+    }
+}
+
 fn keys_per_second(strategy: &StrategyRecord) -> String {
     let elapsed = Duration::from_millis(strategy.elapsed_ms);
     let counts = Counts {
         elapsed,
         ..strategy.counts
     };
-    // Of a few keys it says nothing.
-    match counts.total() < 1000 || elapsed < Duration::from_millis(100) {
-        true => NONE.to_owned(),
-        false => grouped(counts.keys_per_second() as u64),
-    }
+    speed(&counts).unwrap_or_else(|| NONE.to_owned())
 }
 
 /// The columns; those that most runs do not need only where they say something.
@@ -62,13 +68,15 @@ fn table<'a>(record: &RunRecord, total: &StrategyRecord) -> Table<'a, &'a Strate
         .csv(["failed"])
         .number("unconfirmed", 1, |s| grouped(s.counts.unknown))
         .csv(["unknown"])
-        .number("size", 3, |s| HumanBytes(s.counts.bytes).to_string())
+        .number("size", 3, |s| size(s.counts.bytes))
         .csv(["bytes"])
-        .number("took", 2, |s| seconds(Duration::from_millis(s.elapsed_ms)))
+        .number("took", 2, |strategy| took(strategy))
         .csv(["elapsed_ms"])
         .number("keys/s", 4, |strategy| keys_per_second(strategy))
         .when(imperfect, |table| {
-            table.number("success", 2, |s| rate(s.success_rate))
+            table.number("success", 2, |s| {
+                rate(s.success_rate.filter(|_| has_begun(s)))
+            })
         })
         .csv(["success_rate", "error"])
 }
@@ -78,6 +86,9 @@ pub(crate) fn document(record: &RunRecord, verified: Option<&Verified>, verbose:
     let total = record.total();
     let table = table(record, &total);
     let mut document = table.document(&record.strategies, Some(&total));
+    if record.strategies.is_empty() && record.unmatched_total > 0 {
+        document.headings.clear();
+    }
     document.footer = footer(record, verbose) + &verified.map(read_back_footer).unwrap_or_default();
     document.verdict = record.verdict();
     document.json = to_value(record);
@@ -96,7 +107,7 @@ fn footer(record: &RunRecord, verbose: bool) -> String {
     lines.extend(overtaken_line(counts));
     lines.extend(unverified_line(counts).map(|text| format!("✗ {text}")));
     lines.extend(record.strategies.iter().filter_map(read_line));
-    lines.extend(record.pace.as_ref().map(pace_line));
+    lines.extend(record.pace.as_ref().and_then(pace_line));
     if counts.pruned > 0 {
         lines.push(format!("pruned: {} without a row", keys(counts.pruned)));
     }
@@ -196,19 +207,17 @@ fn overtaken_line(counts: &Counts) -> Option<String> {
     })
 }
 
-/// What limited the run.
-fn pace_line(pace: &PaceReport) -> String {
+/// What slowed the run down. Limits that the operator set are no news, nor is a slow start.
+fn pace_line(pace: &PaceReport) -> Option<String> {
+    const EXPECTED: [Limiter; 3] = [Limiter::Rate, Limiter::BytesRate, Limiter::Start];
+    let is_news = |limited: &&LimitedBy| !EXPECTED.iter().any(|by| by.name() == limited.by);
     let time = |time: f64| seconds(Duration::try_from_secs_f64(time).unwrap_or_default());
-    let parts = pace.limited_by.iter();
-    let parts = parts.map(|limited| format!("{} for {}", limited.by, time(limited.seconds)));
-    let limited = match parts.collect::<Vec<_>>().join(", by ").as_str() {
-        "" => "nothing limited the run".to_owned(),
-        parts => format!("limited by {parts}"),
-    };
-    let lowest = pace.lowest_rate.map_or_else(String::new, |rate| {
-        format!(", lowest limit {} keys/s", grouped(rate))
+    let part = |limited: &LimitedBy| format!("for {} by {}", time(limited.seconds), limited.by);
+    let parts: Vec<String> = pace.limited_by.iter().filter(is_news).map(part).collect();
+    let slowest = pace.lowest_rate.map_or_else(String::new, |rate| {
+        format!(" (slowest: {} keys/s)", grouped(rate))
     });
-    format!("pace: {limited}{lowest}")
+    (!parts.is_empty()).then(|| format!("slowed down {}{slowest}", parts.join(", ")))
 }
 
 /// The result of reading the cache back.
@@ -252,7 +261,7 @@ fn found(report: &Report) -> String {
 mod tests {
     use super::*;
     use crate::domain::expected::Expected;
-    use crate::domain::report::{LimitedBy, Limiter, Stop};
+    use crate::domain::report::Stop;
     use crate::domain::run::{RunInfo, Trigger};
     use crate::domain::samples::{cancelled, failed, report, stopped, strategy};
     use crate::domain::verdict::Verdict;
@@ -300,17 +309,17 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_that_held_nothing_back_says_so() {
+    fn a_slow_run_says_what_slowed_it_down() {
+        let seconds = Duration::from_secs;
         let mut pace = PaceReport {
-            lowest_rate: Some(100),
+            lowest_rate: Some(3110),
+            limited_by: vec![LimitedBy::new(Limiter::Rate, seconds(2))],
             ..PaceReport::default()
         };
-        assert_eq!(
-            pace_line(&pace),
-            "pace: nothing limited the run, lowest limit 100 keys/s"
-        );
-        let two = LimitedBy::new(Limiter::Rate, Duration::from_secs(2));
-        pace.limited_by.push(two);
-        assert!(pace_line(&pace).starts_with("pace: limited by rate for 2"));
+        assert_eq!(pace_line(&pace), None);
+        let latency = LimitedBy::new(Limiter::CacheLatency, seconds(10));
+        pace.limited_by.push(latency);
+        let said = "slowed down for 10.0 s by cache latency (slowest: 3,110 keys/s)";
+        assert_eq!(pace_line(&pace).as_deref(), Some(said));
     }
 }

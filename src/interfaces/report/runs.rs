@@ -16,7 +16,7 @@ use crate::application::record::history::LastComplete;
 use crate::application::record::line::RunLine;
 use crate::domain::report::Outcome;
 use crate::domain::verdict::Mark;
-use crate::domain::wording::{grouped, seconds};
+use crate::domain::wording::{exactly, grouped, seconds};
 
 /// Max characters of a command in the list; `runs ID` shows all of it.
 const SHOWN_COMMAND: usize = 32;
@@ -178,6 +178,6 @@ fn age(at: &str) -> String {
     let Some(ago) = ago else {
         return "–".to_owned();
     };
-    let text = humantime::format_duration(Duration::from_secs(ago.as_secs())).to_string();
+    let text = exactly(Duration::from_secs(ago.as_secs()));
     text.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }

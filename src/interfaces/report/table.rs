@@ -86,6 +86,14 @@ impl<'a, R> Table<'a, R> {
         table
     }
 
+    /// Keeps the last column, even if it is all zero.
+    pub(crate) fn asked(mut self) -> Self {
+        if let Some(heading) = self.headings.last_mut() {
+            heading.is_asked = true;
+        }
+        self
+    }
+
     /// A number of keys, with the same name in all formats.
     pub(crate) fn count(self, name: &'static str, rank: u8, of: impl Fn(&R) -> u64 + 'a) -> Self {
         self.number(name, rank, move |row| grouped(of(row)))

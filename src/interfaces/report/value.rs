@@ -1,6 +1,5 @@
 //! Cached values, for people and machines.
 
-use indicatif::HumanBytes;
 use serde_json::{Number, Value as Json};
 
 use crate::application::ports::CachedValue;
@@ -10,6 +9,7 @@ use crate::domain::form::Form;
 use crate::domain::json_equality;
 use crate::domain::sniff::sniff;
 use crate::domain::standing::Kind;
+use crate::domain::wording::{counted, size};
 
 /// A hash as the object of its fields, a set as the list of its members in order, a sorted set as the
 /// object of its scores.
@@ -79,7 +79,7 @@ pub(crate) fn format_of(value: &CachedValue, form: Form) -> Option<String> {
 
 /// Type, format and size.
 pub(crate) fn described(value: &CachedValue, form: Form) -> String {
-    let size = HumanBytes(bytes_of(value).unwrap_or_default());
+    let size = size(bytes_of(value).unwrap_or_default());
     match value {
         CachedValue::Text(text) => {
             let not = match form.read(text) {
@@ -91,11 +91,12 @@ pub(crate) fn described(value: &CachedValue, form: Form) -> String {
         }
         CachedValue::Json(_) => format!("json, {size}"),
         CachedValue::Collection(Collection::Hash, pairs) => {
-            format!("hash, {} fields, {size}", pairs.len())
+            format!("hash, {}, {size}", counted(pairs.len(), "field"))
         }
         CachedValue::Collection(collection, pairs) => {
             let kind = Kind::from(*collection);
-            format!("{}, {} members, {size}", kind.name(), pairs.len())
+            let members = counted(pairs.len(), "member");
+            format!("{}, {members}, {size}", kind.name())
         }
         CachedValue::Other(kind) => kind.clone(),
     }

@@ -1,18 +1,20 @@
 //! Texts that all reports share.
 
-use indicatif::HumanBytes;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::grid::Tone;
 use crate::application::record::StrategyRecord;
 use crate::domain::cause::{self, Cause};
+use crate::domain::counts::Counts;
 use crate::domain::entry::KeyError;
 use crate::domain::expected::Expected;
 use crate::domain::failure;
 use crate::domain::key::shortened;
 use crate::domain::report::{Stage, StrategyReport};
-use crate::domain::wording::{first, grouped, keys};
+use crate::domain::wording::{first, grouped, keys, size};
 
 /// Max length of a key in tables.
 const SHOWN_KEY: usize = 120;
@@ -62,7 +64,13 @@ pub(crate) fn optional(count: Option<u64>) -> String {
 }
 
 pub(crate) fn bytes(count: Option<u64>) -> String {
-    count.map_or_else(|| NONE.to_owned(), |count| HumanBytes(count).to_string())
+    count.map_or_else(|| NONE.to_owned(), size)
+}
+
+/// Keys per second; `None`: of a few keys it says nothing.
+pub(crate) fn speed(counts: &Counts) -> Option<String> {
+    let is_known = counts.total() >= 1000 && counts.elapsed >= Duration::from_millis(100);
+    is_known.then(|| grouped(counts.keys_per_second() as u64))
 }
 
 /// A time of RFC 3339 in a zone, with the zone.
@@ -150,6 +158,11 @@ fn causes(strategies: &[&StrategyRecord]) -> Vec<Trouble> {
     let mut causes: Vec<(Cause, Vec<&str>)> = Vec::new();
     for strategy in strategies {
         for cause in &strategy.causes {
+            // The strategy failed for this reason, which is told already.
+            let error = strategy.error.as_deref().unwrap_or_default();
+            if error.contains(&cause.message) {
+                continue;
+            }
             let same = |(known, _): &&mut (Cause, Vec<&str>)| known.is_like(cause);
             match causes.iter_mut().find(same) {
                 Some((known, ids)) => {

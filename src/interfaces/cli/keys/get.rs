@@ -171,9 +171,16 @@ async fn find_key(key: &str, config: &Config) -> Result<KeyReport, Failure> {
     })
 }
 
-/// The key as a template spells its beginning, if that is nearly the same: up to as many colons.
+/// The key as a template spells its beginning, if that is nearly the same: up to as many colons, or
+/// only its first word.
 fn respelled(key: &str, template: &KeyTemplate) -> Option<String> {
     let start = template.literal_start();
+    if let (Some((word, rest)), Some((first, _))) = (key.rsplit_once(':'), start.split_once(':'))
+        && word == first
+        && start.ends_with(':')
+    {
+        return Some(format!("{start}{rest}"));
+    }
     let colons = start.matches(':').count();
     let end = key.match_indices(':').nth(colons.checked_sub(1)?)?.0 + 1;
     let (head, rest) = key.split_at(end);

@@ -179,7 +179,8 @@ fn finish(
             .map(|name| format!(" {}", quoted(name)))
             .collect();
         let list = format!("shopwarm keys list{names}{own}{reading}{everywhere} -0");
-        output.note(&format!(
+        // A command is never broken, so that it can be copied.
+        output.line(&format!(
             "  next: {list} | shopwarm warmup keys -0 -{everywhere}"
         ));
     }
