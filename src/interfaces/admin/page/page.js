@@ -35,7 +35,8 @@ const inert = (value) => String(value).replace(/[\u0000-\u0008\u000b-\u001f\u007
 /** Text from the server. */
 const data = (text) => make("span", { class: "data", text: words(text) });
 
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+/** Begins a sentence; a name such as `shop.toml` or `catalog/page` keeps its case. */
+const capital = (text) => (/^[a-z]+(?= )/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text);
 
 /** The same with `commands` formatted as code. */
 const prose = (text) => make("span", { class: "data" }, ...words(text).split("`").map((piece, i) => make(i % 2 ? "code" : "span", { text: piece })));
@@ -190,7 +191,10 @@ function verdict(run) {
 }
 
 /** The error of a strategy, which its name stands beside. */
-const errorOf = ({ id, error }) => prose(error.startsWith(`${id}: `) ? capital(error.slice(id.length + 2)) : error);
+const errorOf = ({ id, error }) => prose(error.startsWith(`${id}: `) ? error.slice(id.length + 2) : error);
+
+/** Whether a strategy of a report did anything: one that did not took no time and wrote no bytes. */
+const hasRun = ({ status, total, elapsed_ms: ms }) => status === "completed" || total > 0 || ms > 0;
 
 const runMark = (run) => mark(ending(run), tone(run));
 
@@ -210,7 +214,7 @@ let locked = false;
 /** An error response: `title`, `detail`, `hint` and, for 409, the `holder`. */
 class Refusal extends Error {
   constructor(status, problem) {
-    super(problem.detail || problem.title || `The server answers ${status}.`);
+    super(problem.detail || problem.title || `The server answered ${status}.`);
     this.status = status;
     this.problem = problem;
   }
@@ -226,7 +230,7 @@ async function request(path, { method = "GET", body, headers = {}, signal } = {}
   } catch (error) {
     if (error.name === "AbortError") throw error;
     showUnanswered();
-    const hint = method === "GET" ? "This page tries again by itself." : "When it answers, look here again before the next attempt.";
+    const hint = method === "GET" ? "This page tries again by itself." : "When it answers, check here before you try again.";
     throw new Refusal(0, { title: "The server does not answer.", hint: `Is shopwarm serve still running? ${hint}` });
   }
   answers = true;
@@ -249,7 +253,7 @@ function asProblem(text, response) {
     // Not from the API: a proxy's page, or plain text.
   }
   const plain = text.length < 300 && !text.trimStart().startsWith("<") ? text.trim() : "";
-  return { title: plain || `The server answers ${response.status} ${response.statusText}`.trim() + ".", hint };
+  return { title: plain || `The server answered ${response.status} ${response.statusText}`.trim() + ".", hint };
 }
 
 const ask = async (path, options) => (await request(path, options)).json();
@@ -273,18 +277,20 @@ function explain(refusal) {
   if (holder?.run_id && !refusal.message.includes(holder.run_id)) lines.push(make("br"), ...told(holder));
   const known = list(problem.known);
   if (known.length > 0) lines.push(make("br"), "Known: ", data(known.join(", ")), ".");
-  const hint = cards.has(holder?.run_id) ? "Wait for it, or stop it on this page." : problem.hint;
-  if (hint) lines.push(make("br"), make("span", { class: "quiet" }, prose(capital(hint))));
+  const here = cards.has(holder?.run_id) ? "Wait for it, or stop it on this page." : "";
+  if (here) lines.push(make("br"), make("span", { class: "quiet", text: here }));
+  else if (problem.hint) lines.push(make("br"), make("span", { class: "quiet" }, "Hint: ", prose(problem.hint)));
   return lines;
 }
 
 function told(holder) {
   const since = Date.parse(holder.since ?? "");
+  const { pid, run_id: id } = holder;
+  const which = [pid ? `pid ${pid}` : "", pid && id ? ", " : "", id ? "run " : "", id ? make("code", { class: "data", text: id }) : ""];
   return [
-    "It is held by ", make("code", { class: "data", text: words(holder.command) }), " on ", data(holder.host),
-    holder.pid ? ` (process ${holder.pid})` : "",
-    Number.isNaN(since) ? "" : `, for ${distance(now() - since)}`,
-    holder.run_id ? ", run " : "", holder.run_id ? make("code", { class: "data", text: holder.run_id }) : "", ".",
+    make("code", { class: "data", text: words(holder.command) }), " has been running on ", data(holder.host),
+    Number.isNaN(since) ? "" : ` for ${distance(now() - since)}`,
+    ...(pid || id ? [" (", ...which, ")"] : []), ".",
   ].filter((piece) => piece !== "");
 }
 
@@ -542,7 +548,7 @@ function pastRow(run) {
     cell("dim minor", data(origin(run)), "by"),
     cell("dim minor", data(run.host), "on"),
     cell("when last", [ago(run.started_at), make("span", { class: "quiet exact", text: moment(run.started_at) })]),
-    cell("number", took(run.elapsed_ms), "took"),
+    cell("number", run.error && !run.elapsed_ms ? NONE : took(run.elapsed_ms), "took"),
     cell("number", overWhole(run.warmed, run), "warmed"),
     wrong(run.failed, "failed"),
     wrong(run.unknown, "unconfirmed"));
@@ -590,7 +596,7 @@ function reportOf(report) {
   const facts = [
     ["outcome", report.running ? stateMark("running") : runMark(report)],
     ["warmed", `${ofWhole(totals.warmed, totals)}${there > 0 ? `, ${count(there)} already there` : ""}${isNumber(totals.success_rate) ? ` (${percent(totals.success_rate)})` : ""}`],
-    ["took", took(report.elapsed_ms)],
+    ["took", report.error && !report.elapsed_ms ? NONE : took(report.elapsed_ms)],
     ["when", [ago(report.started_at), ` (${moment(report.started_at)})`]],
     ["started by", data(origin(report))],
     ["host", data(report.host)],
@@ -603,7 +609,7 @@ function reportOf(report) {
   if (strategies.length === 0) content.push(make("p", { class: "quiet trouble", text: "No strategy ran." }));
   else content.push(reportTable(strategies));
   if (report.unmatched_total > 0) content.push(trouble(`${keys(report.unmatched_total)} without a strategy`, items(list(report.unmatched), report.unmatched_total)));
-  const warnings = list(report.warnings).map((text) => make("p", { class: "warn data trouble", text }));
+  const warnings = list(report.warnings).map((text) => make("p", { class: "warn trouble" }, prose(text)));
   return [...content, ...troubles(strategies), ...warnings];
 }
 
@@ -620,8 +626,8 @@ function reportTable(strategies) {
     cell(s.skipped > 0 ? "number" : "number zero", count(s.skipped), "skipped"),
     wrong(s.failed, "failed"),
     wrong(s.unknown, "unconfirmed"),
-    cell("number", bytes(s.bytes), "size"),
-    cell("number", took(s.elapsed_ms), "took")));
+    cell("number", hasRun(s) ? bytes(s.bytes) : NONE, "size"),
+    cell("number", hasRun(s) ? took(s.elapsed_ms) : NONE, "took")));
   return table("Strategies of this run", headings, [make("tbody", { role: "rowgroup" }, ...rows)]);
 }
 
@@ -632,7 +638,7 @@ function troubles(all) {
   const keysOf = causes(all).map((cause) => trouble(`${keys(cause.keys)} ${cause.unconfirmed ? "unconfirmed" : "failed"}: ${words(cause.message)}`,
     hint(cause.hint), make("p", { class: "data", text: `In ${cause.ids.join(", ")}` }), items(cause.examples, cause.keys)));
   const absent = all.filter((s) => list(s.not_found).length > 0).map((s) => trouble(`${words(s.id)}: no row for`, items(s.not_found, s.absent ?? 0)));
-  const warned = all.filter((s) => list(s.warnings).length > 0).map((s) => trouble(words(s.id), ...s.warnings.map((text) => make("p", { class: "warn data", text }))));
+  const warned = all.filter((s) => list(s.warnings).length > 0).map((s) => trouble(words(s.id), ...s.warnings.map((text) => make("p", { class: "warn" }, prose(text)))));
   return [...failed, ...keysOf, ...absent, ...warned];
 }
 
@@ -654,9 +660,10 @@ function causes(all) {
   return [...known.values()].sort((one, other) => other.keys - one.keys);
 }
 
-const hint = (text) => (text ? make("p", { class: "quiet" }, prose(capital(text))) : null);
+/** It may begin with the name of a table, so it has no capital. */
+const hint = (text) => (text ? make("p", { class: "quiet" }, "Hint: ", prose(text)) : null);
 
-const trouble = (title, ...content) => make("div", { class: "trouble" }, make("h3", { class: "data", text: title }), ...content);
+const trouble = (title, ...content) => make("div", { class: "trouble" }, make("h3", {}, prose(title)), ...content);
 
 /** The first keys of `total`. */
 function items(shown, total) {
@@ -1037,7 +1044,8 @@ class Bar {
     if (this.counts.error) return;
     const [cause] = causes([this.counts]);
     const parts = [failed > 0 ? `${count(failed)} failed` : "", unknown > 0 ? `${count(unknown)} unconfirmed` : ""].filter(Boolean);
-    this.why.textContent = inert(parts.join(", ") + (cause && parts.length > 0 ? `: ${cause.message}` : ""));
+    const said = parts.join(", ") + (cause && parts.length > 0 ? `: ${cause.message}` : "");
+    this.why.replaceChildren(...(said ? [prose(said)] : []));
   }
 }
 
