@@ -923,7 +923,7 @@ fn what_an_application_wrote_itself_is_never_removed() {
             (&"changed".into(), &1.into())
         );
         let warning = rows["warnings"][0].as_str().expect("a warning");
-        assert!(warning.contains("1 keys without a row"), "{warning}");
+        assert!(warning.contains("kept 1 orphan: "), "{warning}");
         assert_eq!(
             of(&report, "hash")["removed"],
             2 - removed_before(&before, "H:")

@@ -300,10 +300,10 @@ fn a_job_gives_way_to_a_run_or_waits_for_its_end() {
     site.lock("beta");
     let mut server = site.serve();
     until("some times have passed", || {
-        server.count("skipped: another run is active") > 2 && server.count("waits already") > 2
+        server.count("skipped: another run is active") > 2 && server.count("already waiting") > 2
     });
     assert!(server.said().contains("elsewhere"), "who has the lock");
-    assert_eq!(server.count("waits for another run"), 1);
+    assert_eq!(server.count("waiting for another run"), 1);
     assert_eq!(site.runs().len(), 0);
 
     let free = Timestamp::now();
@@ -323,9 +323,9 @@ fn a_job_gives_way_to_a_run_or_waits_for_its_end() {
     });
     let set = ["SET", "shopwarm:lock:beta", "{}", "NX", "PX", "600000"];
     until("taken", || site.lab.redis.cli(&set) == "OK");
-    let before = server.count("waits for another run");
+    let before = server.count("waiting for another run");
     until("it waits", || {
-        server.count("waits for another run") > before
+        server.count("waiting for another run") > before
     });
     let asked = Timestamp::now();
     server.end();

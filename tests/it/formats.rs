@@ -203,7 +203,7 @@ fn what_php_wrote_is_compared_by_its_meaning() {
         .run();
     let error = refused.expect(3).strategy("own/object")["error"].to_string();
     assert!(
-        error.contains("the value is not PHP and would be"),
+        error.contains("a value that is not PHP would be replaced with PHP, for example at o:1"),
         "{error}"
     );
     let shown = lab.with(&definitions(), "keys get o:1").run().stdout;

@@ -138,7 +138,7 @@ fn evictions_are_told_ignored_or_end_the_run() {
     // What the run writes down of itself may make room for itself too.
     let number = warning
         .split_whitespace()
-        .find_map(|word| word.parse::<u64>().ok());
+        .find_map(|word| word.replace(',', "").parse::<u64>().ok());
     assert!(
         number.is_some_and(|n| n > 0 && n <= told.evicted()),
         "{warning}"
@@ -323,7 +323,7 @@ fn evictions_are_told_once_a_strategy() {
     assert_eq!(said.len(), 1, "{said:?}");
     let number = said[0]
         .split_whitespace()
-        .find_map(|word| word.parse().ok());
+        .find_map(|word| word.replace(',', "").parse().ok());
     // Those of both: the first writes two thirds of all.
     let all = tight.evicted() - before;
     let is_sum = |n: u64| n <= all && n > all * 3 / 4;

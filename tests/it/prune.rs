@@ -222,7 +222,7 @@ fn what_an_application_wrote_itself_is_never_pruned() {
         let (shown, hashes) = (run.strategy("own/shown"), run.strategy("own/fields"));
         assert_eq!((pruned(&shown), pruned(&hashes)), (2, 1));
         let warning = hashes["warnings"][0].as_str().expect("a warning");
-        assert!(warning.contains("2 keys without a row"), "{warning}");
+        assert!(warning.contains("kept 2 orphans: "), "{warning}");
     }
 }
 
@@ -306,7 +306,7 @@ fn a_person_is_asked() {
         screen.wait_for(end)
     };
     let no = asked("", "exit=0");
-    assert!(no.contains("5 keys without a row kept"), "{no}");
+    assert!(no.contains("kept 5 orphans (you answered no)"), "{no}");
     assert_eq!(site.keys(), before);
     // A row that is back when the answer comes keeps its key.
     screen.run(&line);

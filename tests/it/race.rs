@@ -996,7 +996,7 @@ fn keys_that_cannot_be_looked_up_are_not_taken_for_gone() {
     );
     let warning = days["warnings"][0].as_str().expect("a warning");
     assert!(
-        warning.contains("cannot be looked up again") && warning.contains("CAST"),
+        warning.contains("rows cannot be found by key") && warning.contains("CAST"),
         "{warning}"
     );
 }

@@ -237,7 +237,7 @@ fn another_shape_is_a_warning_or_a_failure() {
         let looked = lab.with(&definitions(), "dry-run own -o json").run();
         let warned = looked.expect(0).strategy("own/t")["warnings"].to_string();
         for word in [
-            "own/t would change what readers of the cache see",
+            "own/t would change the format of cached values",
             "`id` is a text and would be a number",
             "`title` would be gone",
             "`v` would be new",
@@ -248,7 +248,7 @@ fn another_shape_is_a_warning_or_a_failure() {
         assert_eq!(verified.expect(10).strategy("own/t")["warnings"], json!([]));
         let warnings = warm(&lab, "").expect(0).json().to_string();
         for word in [
-            "own/t changed what readers of the cache see",
+            "own/t changed the format of cached values",
             "`id` was a text and is now a number",
             "`title` is gone",
             "`v` is new",
@@ -308,7 +308,9 @@ fn another_type_is_another_shape() {
     let run = warm(&lab, "--shape fail").expect(3);
     let error = |id: &str| run.strategy(id)["error"].to_string();
     assert!(
-        error("own/u").contains("the value is a list and would be a string"),
+        error("own/u").contains(
+            "a value of type list would be replaced with one of type string, for example at U:2"
+        ),
         "{}",
         error("own/u")
     );

@@ -23,7 +23,7 @@ pub(super) async fn learn(book: &mut Book, run: &RunContext<'_>) {
         let is_accepted = strategy.spec().unprotected_ok;
         if let Some(why) = strategy.opaque().filter(|_| !is_accepted) {
             let id = &tally.report.id;
-            let warning = format!("keys of {id} cannot be looked up again: {why}");
+            let warning = format!("{id}: rows cannot be found by key: {why}");
             tally.report.warnings.push(warning);
         }
         tally.report.protection = Some(match (strategy.is_versioned(), strategy.spec().gap()) {

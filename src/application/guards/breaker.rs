@@ -3,6 +3,7 @@
 
 use crate::application::ports::{WriteOutcome, Written};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::wording::keys;
 
 /// Failed batches in a row that end the run.
 const MAX_FAILED: usize = 20;
@@ -49,8 +50,8 @@ impl Breaker {
         if self.batches < MAX_FAILED || self.keys < least {
             return None;
         }
-        let keys = self.keys;
-        let what = format!("none of the last {keys} keys could be written, so the run was stopped");
+        let last = keys(self.keys as u64);
+        let what = format!("none of the last {last} could be written, so the run was stopped");
         let failure = Failure::new(FailureKind::CacheRefused, what, why);
         Some(failure.hint("`shopwarm doctor` checks the rights to each strategy's keys"))
     }
@@ -93,6 +94,6 @@ mod tests {
             assert_eq!(breaker.observe(&bad()), None);
         }
         let failure = breaker.observe(&bad()).expect("it has gone on long enough");
-        assert!(failure.what.contains("1000 keys"), "{failure}");
+        assert!(failure.what.contains("1,000 keys"), "{failure}");
     }
 }

@@ -12,6 +12,7 @@ use crate::application::run_state::options::OnEviction;
 use crate::application::run_state::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::StrategyId;
+use crate::domain::wording::keys;
 
 /// How often `--on-eviction stop` checks.
 const CHECK_EVERY: Duration = Duration::from_millis(100);
@@ -150,13 +151,15 @@ impl Evictions {
     fn warning(&self, id: &StrategyId) -> String {
         match (self.keys, &self.unknown) {
             (0, Some(why)) => format!(
-                "{id}: the cache does not say whether it evicted keys while it was written: {why}"
+                "{id}: the cache does not report whether it evicted keys while this strategy was written: {why}"
             ),
-            (keys, None) => format!(
-                "{id}: the cache evicted {keys} keys while it was written, older ones or its own"
+            (evicted, None) => format!(
+                "{id}: the cache evicted {} while this strategy was written (possibly its own)",
+                keys(evicted)
             ),
-            (keys, Some(why)) => format!(
-                "{id}: the cache evicted {keys} keys while it was written, or more, it does not say: {why}"
+            (evicted, Some(why)) => format!(
+                "{id}: the cache evicted at least {} while this strategy was written; it does not report how many: {why}",
+                keys(evicted)
             ),
         }
     }
@@ -212,7 +215,10 @@ impl Counter {
 
 fn evicts(id: &StrategyId, evicted: u64) -> Failure {
     let what = format!("{id}: the cache evicts keys");
-    let why = format!("{evicted} since this strategy began; --on-eviction is stop");
+    let why = format!(
+        "{} since this strategy began; --on-eviction is stop",
+        keys(evicted)
+    );
     Failure::new(FailureKind::CacheRefused, what, why)
         .hint("raise maxmemory, or warm less: --limit, --exclude, a lower LIMIT in the query")
 }

@@ -138,7 +138,7 @@ impl<'a> Recheck<'a> {
         loop {
             match self.strategy.versions(entries).await {
                 Err(failure) if failure.is_interruption() && attempts < ATTEMPTS => {
-                    tracing::warn!(%failure, "asking again for versions");
+                    tracing::warn!(%failure, "retrying the version check");
                     attempts += 1;
                 }
                 answered => return answered,

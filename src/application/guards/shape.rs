@@ -10,6 +10,7 @@ use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::form::Form;
 use crate::domain::json_equality::Profile;
+use crate::domain::key::printable;
 use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
 
@@ -38,7 +39,8 @@ struct State {
     compared: usize,
     cached: Profile,
     new: Profile,
-    found: Vec<String>,
+    /// Each change once, with the first key that has it.
+    found: Vec<(String, String)>,
     refusal: Option<Failure>,
 }
 
@@ -49,7 +51,10 @@ impl State {
     }
 
     fn changes(&self, is_done: bool) -> Vec<String> {
-        let mut changes = self.found.clone();
+        let found = self.found.iter();
+        let mut changes: Vec<String> = found
+            .map(|(change, key)| format!("{change}, for example at {key}"))
+            .collect();
         changes.extend(self.cached.changes(&self.new, is_done));
         changes
     }
@@ -94,9 +99,9 @@ impl ShapeCheck {
         state.compared += here.compared;
         state.cached.merge(here.cached);
         state.new.merge(here.new);
-        here.found
-            .into_iter()
-            .for_each(|change| note(&mut state.found, change));
+        for (change, key) in here.found {
+            note(&mut state.found, change, key);
+        }
         self.judge(&mut state, compared)
     }
 
@@ -124,17 +129,24 @@ impl ShapeCheck {
             true => "changed",
             false => "would change",
         };
-        let what = format!(
-            "{} {changes_it} what readers of the cache see",
-            self.strategy
-        );
-        Failure::new(FailureKind::Query, what, changes.join("; "))
+        let what = format!("{} {changes_it} the format of cached values", self.strategy);
+        let why = format!("{}; check that readers expect it", changes.join("; "));
+        Failure::new(FailureKind::Query, what, why)
             .hint("compare both with `shopwarm keys get KEY`; --shape off writes anyway")
+    }
+
+    /// What becomes of a value that has another form.
+    fn replaced(&self, there: &str, here: &str) -> String {
+        let is_replaced = match self.is_done {
+            true => "was replaced",
+            false => "would be replaced",
+        };
+        format!("{there} {is_replaced} with {here}")
     }
 
     fn blind(&self, failure: Failure) -> Failure {
         let what = format!(
-            "{}: the values in the cache cannot be compared",
+            "{}: cannot read the cached values to compare them",
             self.strategy
         );
         Failure::new(FailureKind::Query, what, failure.why).hint(
@@ -165,14 +177,10 @@ impl ShapeCheck {
             }
             state.compared += 1;
             if held.kind != wanted {
-                let (there, here) = (held.kind.name(), wanted.name());
-                note(
-                    &mut state.found,
-                    match self.is_done {
-                        true => format!("the value was a {there} and is now a {here}"),
-                        false => format!("the value is a {there} and would be a {here}"),
-                    },
-                );
+                let there = format!("a value of type {}", held.kind.name());
+                let here = format!("one of type {}", wanted.name());
+                let change = self.replaced(&there, &here);
+                note(&mut state.found, change, printable(entry.key));
                 continue;
             }
             let Some(stored) = cache.read(entry.key).await? else {
@@ -188,11 +196,9 @@ impl ShapeCheck {
                 }
                 (None, Some(_)) => {
                     let form = self.form.name();
-                    let change = match self.is_done {
-                        true => format!("the value was not {form} and is now"),
-                        false => format!("the value is not {form} and would be"),
-                    };
-                    note(&mut state.found, change);
+                    let there = format!("a value that is not {form}");
+                    let change = self.replaced(&there, &form);
+                    note(&mut state.found, change, printable(entry.key));
                 }
                 _ => {}
             }
@@ -212,9 +218,9 @@ fn spread(batch: &EntryBatch) -> EntryBatch {
     some
 }
 
-fn note(found: &mut Vec<String>, change: String) {
-    if !found.contains(&change) {
-        found.push(change);
+fn note(found: &mut Vec<(String, String)>, change: String, key: String) {
+    if !found.iter().any(|(known, _)| *known == change) {
+        found.push((change, key));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Status;
+use crate::domain::wording::{self, grouped};
 
 /// If counting a strategy's keys takes longer, it is too expensive.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,7 +81,8 @@ impl<'a> SizeGuard<'a> {
             return None;
         }
         let what = format!("{} selects too few keys", spec.id);
-        let why = format!("{total} selected, min_keys is {}", spec.min_keys);
+        let (selected, min) = (wording::keys(total), grouped(spec.min_keys));
+        let why = format!("{selected} selected, min_keys is {min}");
         Some(Failure::new(FailureKind::Query, what, why).hint(
             "check the query, or lower min_keys in the definition; --allow-empty accepts an empty result",
         ))
@@ -106,8 +108,8 @@ impl<'a> SizeGuard<'a> {
             return true;
         };
         let what = format!("{} has shrunk too much", plan.spec(index).id);
-        let why =
-            format!("{keys} keys, {last} in the last complete run; --max-shrink is {allowed}");
+        let (keys, last) = (wording::keys(keys), grouped(last));
+        let why = format!("{keys}, {last} in the last complete run; --max-shrink is {allowed}");
         let failure = Failure::new(FailureKind::Query, what, why).hint(
             "check the query and its tables; if the shop really shrank, run once without --max-shrink",
         );

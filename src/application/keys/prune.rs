@@ -9,7 +9,7 @@ use futures_util::stream::BoxStream;
 use super::chunk::RecordedKey;
 use super::manifest::{self, KeyManifest};
 use super::pile::Pile;
-use super::removal::{Removal, not_removed};
+use super::removal::{Removal, not_removed, orphans};
 use crate::application::ports::Prunable;
 use crate::application::ports::{Ask, Cache, Mode};
 use crate::application::run_state::book::Book;
@@ -22,7 +22,6 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::report::Status;
-use crate::domain::wording;
 
 /// Keys that the database is asked about together.
 const WINDOW: usize = 2_000;
@@ -62,10 +61,12 @@ pub async fn prune(book: &mut Book, run: &RunContext<'_>, written: PlannedKeys) 
     run.report(&Event::Asking);
     let agreed = run.unless_stopped(consent.may_remove(&prunable)).await;
     if agreed != Some(true) {
-        let keys: u64 = prunable.iter().map(|of_one| of_one.keys).sum();
-        let keys = wording::keys(keys);
-        let why = format!("{keys} without a row kept: the removal was not confirmed");
-        book.warnings.push(why);
+        let kept = orphans(prunable.iter().map(|of_one| of_one.keys).sum());
+        let why = match agreed {
+            Some(_) => "you answered no",
+            None => "stopped before you answered",
+        };
+        book.warnings.push(format!("kept {kept} ({why})"));
         return;
     }
     for found in found {

@@ -15,6 +15,7 @@ use crate::domain::digest::Digest;
 use crate::domain::entry::{EntryBatch, Name};
 use crate::domain::failure::Failure;
 use crate::domain::key::printable;
+use crate::domain::wording::grouped;
 
 /// Keys with values in memory, and keys read at a time.
 const WINDOW: usize = 256;
@@ -146,10 +147,16 @@ fn take(batch: &mut EntryBatch, recorded: &RecordedKey, value: &CachedValue) -> 
 
 /// The warning about keys without a row that were not removed.
 pub fn not_removed(keys: u64) -> Option<String> {
+    let them = if keys == 1 { "it" } else { "them" };
     (keys > 0).then(|| {
         format!(
-            "{keys} keys without a row were not removed: something else has written them since, or \
-             another strategy makes them"
+            "kept {}: another writer changed {them}, or another strategy also makes {them}",
+            orphans(keys)
         )
     })
+}
+
+/// `1 orphan`, `1,234 orphans`.
+pub fn orphans(n: u64) -> String {
+    format!("{} orphan{}", grouped(n), if n == 1 { "" } else { "s" })
 }

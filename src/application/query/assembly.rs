@@ -187,10 +187,10 @@ impl<'a> Assembly<'a> {
         let rows = self.assembler.rows;
         // It says nothing of somebody who may have waited.
         if failure.why.is_empty() {
-            tracing::debug!(%failure, rows, "going on at the last row");
+            tracing::debug!(%failure, rows, "resuming after the last row");
             return;
         }
-        tracing::warn!(%failure, rows, "going on at the last row");
+        tracing::warn!(%failure, rows, "resuming after the last row");
         if let (FailureKind::GaveWay, Some(rest)) = (failure.kind, &self.rest) {
             let id = rest.prepared.definition.spec.id.to_string();
             self.warnings.push(failure.about(&id));

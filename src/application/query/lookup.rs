@@ -64,7 +64,7 @@ impl<'a> Lookups<'a> {
                 Ok(Some(batch)) => return Ok(Some((batch, (queue, Some(lookup), 0)))),
                 Ok(None) => {}
                 Err(failure) if failure.is_interruption() && losses < MAX_LOSSES => {
-                    tracing::warn!(%failure, "asking again for the keys that are left");
+                    tracing::warn!(%failure, "retrying the remaining keys");
                     losses += 1;
                     queue.push_front(lookup.left());
                 }

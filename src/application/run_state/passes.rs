@@ -151,8 +151,11 @@ fn lose_all(tally: &mut Tally) {
     stats.warmed = 0;
     stats.identical = stats.identical.map(|_| 0);
     stats.bytes = 0;
-    let warning = format!("not known to be still there: {REPLACED}");
-    tally.report.warnings.push(warning);
+    tally.report.warnings.push(may_be_gone());
+}
+
+fn may_be_gone() -> String {
+    format!("keys that were written may be gone: {REPLACED}")
 }
 
 fn replaced_too_often(report: &StrategyReport) -> Failure {
@@ -171,8 +174,7 @@ pub fn doubt(former: &StrategyReport, tally: &mut Tally, run: &RunContext<'_>) {
     }
     let missing = former.stats.total().saturating_sub(stats.total());
     stats.unknown += std::mem::take(&mut stats.failed) + missing;
-    let warning = format!("not known to be still there: {REPLACED}");
-    tally.report.warn(warning);
+    tally.report.warn(may_be_gone());
 }
 
 /// Resets a strategy's counts: it is warmed again from its start.

@@ -15,6 +15,7 @@ use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::StrategySpec;
 use crate::domain::ttl::Ttl;
 use crate::domain::version::Version;
+use crate::domain::wording::keys;
 
 /// The counts of one strategy, and what has gone wrong with it.
 pub struct Tally {
@@ -198,8 +199,12 @@ fn log(report: &StrategyReport) {
 
 /// The failure of a strategy of which some keys may be stale, although it went on.
 fn unverified(report: &StrategyReport) -> Failure {
-    let what = format!("{}: not all that was written could be verified", report.id);
-    let why = format!("{} keys may be stale", report.stats.unverified);
+    let unverified = keys(report.stats.unverified);
+    let what = format!(
+        "{}: {unverified} could not be checked after writing",
+        report.id
+    );
+    let why = "stale values may remain";
     Failure::new(FailureKind::Query, what, why).hint("run again")
 }
 

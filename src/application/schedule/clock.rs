@@ -128,8 +128,8 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
             let _ = service.start(request).await;
         });
         match is_new {
-            true => tracing::info!(job = job.name, "waits for another run"),
-            false => tracing::info!(job = job.name, "waits already"),
+            true => tracing::info!(job = job.name, "waiting for another run"),
+            false => tracing::info!(job = job.name, "already waiting"),
         }
     }
 
