@@ -223,13 +223,14 @@ fn not_read(check: &str, file: &Path) -> Finding {
 fn counted(definitions: &Definitions, count: usize, left_out: usize) -> String {
     let shipped = definitions
         .with_shipped()
-        .then(|| "the shipped ones".to_owned());
+        .then(|| "the shipped definitions".to_owned());
     let files = definitions.files().iter().map(|file| shown_path(file));
-    let files = shipped
-        .into_iter()
-        .chain(files)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut files: Vec<String> = shipped.into_iter().chain(files).collect();
+    let last = files.pop().unwrap_or_default();
+    let files = match files.is_empty() {
+        true => last,
+        false => format!("{} and {last}", files.join(", ")),
+    };
     let left_out = match left_out {
         0 => String::new(),
         n => format!(", {n} left out"),

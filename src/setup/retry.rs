@@ -15,7 +15,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 const ANY_KEY: &[u8] = b"shopwarm:is-there-anybody";
 
 /// For who does not wait: it may be asleep, or not up yet.
-const ASLEEP: &str = "--wait 30s waits for a server that is starting or asleep";
+const ASLEEP: &str = "use --wait 30s if it is still starting or asleep";
 
 /// Retries for up to `wait` while a server does not answer or is still starting; `tell` gets each
 /// new reason. A refusal is not retried, since that could lock the user out.

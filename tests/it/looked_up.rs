@@ -174,7 +174,7 @@ fn a_column_that_is_not_stored_as_its_text_is_named_and_its_keys_stay() {
             "{warning}"
         );
         let doctor = lab.with(&definitions, "doctor").run().stdout;
-        assert!(doctor.contains("cannot be looked up again"), "{doctor}");
+        assert!(doctor.contains("rows cannot be found by key"), "{doctor}");
         let keys = lab.keys();
         assert_eq!(keys.len(), 1);
         // By name it is not known, and with the row gone it is not known either.

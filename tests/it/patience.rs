@@ -45,7 +45,7 @@ fn without_being_asked_nobody_waits() {
     let run = calm(run.run());
     assert!([5, 6].contains(&run.code), "{}", run.stderr);
     assert!(!run.stderr.contains("waiting"), "{}", run.stderr);
-    let hint = "--wait 30s waits for a server that is starting or asleep";
+    let hint = "use --wait 30s if it is still starting or asleep";
     assert!(run.stderr.contains(hint), "{}", run.stderr);
     assert_eq!(keys(&redis), 0);
 }

@@ -121,7 +121,11 @@ fn events_that_are_off_are_turned_on_for_the_time_and_only_where_it_is_wished_fo
     let refused = calm(probe("--for 1s", &cluster.url()).run())
         .expect(4)
         .stderr;
-    for words in ["does not report misses", "--set-events", "CONFIG SET"] {
+    for words in [
+        "does not report misses",
+        "--set-events",
+        "--access-log FILE",
+    ] {
         assert!(refused.contains(words), "{words} in\n{refused}");
     }
     all_as_before();

@@ -62,7 +62,7 @@ fn a_certificate_for_another_name_is_a_configuration_error() {
         &url,
         "",
         4,
-        &["no TLS", "certificate", "127.0.0.2", "sslmode"],
+        &["cannot set up TLS", "certificate", "127.0.0.2", "sslmode"],
     );
 }
 

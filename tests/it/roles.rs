@@ -124,7 +124,7 @@ fn a_replica_is_known_to_a_user_that_may_not_ask() {
     assert_eq!(again["read"], "full", "{again:#}");
     holds(
         again["read_why"].as_str().expect("why"),
-        &["how far behind", "may not ask"],
+        &["its lag is unknown", "may not ask"],
     );
     // The primary is known, and tells.
     holds(

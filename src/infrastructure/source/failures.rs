@@ -26,7 +26,7 @@ pub(super) fn stayed_away(place: &str, longest: Duration, failure: Failure) -> F
 pub(super) fn unreachable_because(place: &str, why: impl Into<String>) -> Failure {
     let what = format!("cannot reach the database at {place}");
     Failure::new(FailureKind::SourceUnreachable, what, why)
-        .hint("check that it runs, and host and port in the database URL")
+        .hint("check that it is running and that the database URL has the right host and port")
 }
 
 pub(super) fn kept_waiting(place: &str, longest: Duration) -> Failure {
@@ -55,7 +55,7 @@ pub(super) fn unreachable<D: Driver>(driver: &D, error: &sqlx::Error) -> Failure
             };
             let what = match kind {
                 FailureKind::SourceDenied => {
-                    format!("the database at {place} refuses the connection")
+                    format!("the database at {place} refused the login")
                 }
                 _ => format!("cannot use the database at {place}"),
             };
@@ -77,7 +77,7 @@ pub(super) fn unreachable<D: Driver>(driver: &D, error: &sqlx::Error) -> Failure
 
 /// TLS errors do not go away by waiting.
 fn tls_failure(place: &str, error: &str) -> Failure {
-    let what = format!("no TLS with the database at {place}");
+    let what = format!("cannot set up TLS with the database at {place}");
     Failure::new(FailureKind::Config, what, error)
         .hint("check the certificate, sslmode/ssl-mode and the root certificate in the URL")
 }
@@ -147,12 +147,12 @@ pub(super) fn of_query<D: Driver>(driver: &D, label: &str, error: &sqlx::Error) 
 /// A lock was held for longer than the statement timeout.
 pub(super) fn locked_out<D: Driver>(driver: &D, label: &str) -> Failure {
     let place = driver.place();
-    let what = format!("{label}: the database at {place} keeps us waiting for a lock");
+    let what = format!("{label}: timed out waiting for a lock in the database at {place}");
     let waited = driver.statement_timeout();
     let waited = humantime::format_duration(waited);
-    let why = format!("another session locked a table of it for more than {waited}");
+    let why = format!("another session has locked one of its tables for more than {waited}");
     Failure::new(FailureKind::SourceBusy, what, why)
-        .hint("run again when it is done; --statement-timeout sets how long we wait")
+        .hint("run again when that session is done; --statement-timeout sets how long to wait")
 }
 
 pub(super) fn timed_out<D: Driver>(driver: &D, label: &str) -> Failure {

@@ -9,6 +9,10 @@ use crate::domain::server::ServerRole;
 /// Warn above this clock difference.
 const CLOCK_TOLERANCE: f64 = 2.0;
 
+/// Clocks that differ by less are the same.
+const CLOCK_PRECISION: f64 = 1.0;
+const SAME_CLOCK: &str = "same as this machine";
+
 /// Warn above this lag, in seconds.
 const LAG_TOLERANCE: f64 = 10.0;
 
@@ -53,7 +57,7 @@ impl Role {
     pub(super) fn behind(&self) -> Lag {
         match self {
             Self::Replica(Ok(seconds)) => Ok(*seconds),
-            Self::Replica(Err(why)) => Err(format!("how far behind it is is not known: {why}")),
+            Self::Replica(Err(why)) => Err(format!("its lag is unknown: {why}")),
             Self::File | Self::Primary | Self::ReadOnly(_) | Self::NotKnown(_) => Ok(0.0),
         }
     }
@@ -118,7 +122,7 @@ impl ServerInfo {
         }
         findings.push(match self.clock {
             Some(clock) => clock.finding(),
-            None => Finding::ok("clock", "a database file has the clock of this machine"),
+            None => Finding::ok("clock", SAME_CLOCK),
         });
         findings
     }
@@ -127,15 +131,12 @@ impl ServerInfo {
 fn replica(lag: &Lag) -> Finding {
     const CHECK: &str = "database role";
     match lag {
-        Err(why) => Finding::ok(
-            CHECK,
-            format!("replica; how far behind is not known: {why}"),
-        ),
+        Err(why) => Finding::ok(CHECK, format!("replica, lag unknown: {why}")),
         Ok(seconds) => {
             let text = format!("replica, {seconds:.1} s behind");
             if *seconds > LAG_TOLERANCE {
                 Finding::warning(CHECK, text)
-                    .hint("a run would fill the cache with what was true then; wait, or give the primary's URL")
+                    .hint("a run would write outdated values; wait, or give the primary's URL")
             } else {
                 Finding::ok(CHECK, text)
             }
@@ -154,8 +155,11 @@ impl Clock {
             return Finding::ok("clock", "not known: the database does not say");
         };
         let ahead = theirs - f64::midpoint(since_1970(self.before), since_1970(self.after));
-        let direction = if ahead < 0.0 { "behind" } else { "ahead of" };
         let apart = ahead.abs();
+        if apart < CLOCK_PRECISION {
+            return Finding::ok("clock", SAME_CLOCK);
+        }
+        let direction = if ahead < 0.0 { "behind" } else { "ahead of" };
         let text = format!("the database's is {apart:.1} s {direction} this machine's");
         if apart > CLOCK_TOLERANCE {
             return Finding::warning("clock", text).hint(
@@ -194,7 +198,8 @@ mod tests {
             .finding()
         };
         for (theirs, level, words) in [
-            (Some(1002.0), Level::Ok, "0.0 s ahead of"),
+            (Some(1002.0), Level::Ok, "same as this machine"),
+            (Some(1001.1), Level::Ok, "same as this machine"),
             (Some(1003.5), Level::Ok, "1.5 s ahead of"),
             (Some(1004.5), Level::Warning, "2.5 s ahead of"),
             (Some(999.0), Level::Warning, "3.0 s behind"),

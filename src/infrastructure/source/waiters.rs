@@ -42,7 +42,7 @@ impl Reason {
             ),
         };
         Failure::new(FailureKind::GaveWay, format!("{label}: {what}"), why)
-            .hint("run again when others need the database less")
+            .hint("run again when the database is less busy")
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn check(
     let sample = match timeout(TIMEOUT, first_entries(strategy)).await {
         Ok(Ok(sample)) => sample,
         Ok(Err(failure)) => return vec![Finding::of(id, &failure)],
-        Err(_) => return vec![no_time(id, "the first rows")],
+        Err(_) => return vec![no_time(id, "sample", "query")],
     };
     let ours: Vec<Json> = sample
         .iter()
@@ -52,23 +52,23 @@ pub(super) async fn check(
                 // The check of rights names what this user may not do.
                 Ok(Err(failure)) if failure.kind == FailureKind::CacheDenied => None,
                 Ok(Err(failure)) => Some(unread(id, &failure)),
-                Err(_) => Some(no_time(id, "the values in the cache")),
+                Err(_) => Some(no_time(id, "cached values", "cache")),
             },
         );
     }
     findings
 }
 
-fn no_time(id: String, what: &str) -> Finding {
+fn no_time(id: String, what: &str, slow: &str) -> Finding {
     let seconds = TIMEOUT.as_secs();
-    let text = format!("{what} were not read within {seconds} s, and not checked");
-    Finding::warning(id, text).hint("its values are not compared with what readers expect")
+    let text = format!("{what} not checked: the {slow} took longer than {seconds} s");
+    Finding::warning(id, text)
 }
 
 fn unread(id: String, failure: &Failure) -> Finding {
     Finding::warning(
         id,
-        format!("its values in the cache cannot be compared: {failure}"),
+        format!("cannot read its cached values to compare them: {failure}"),
     )
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::HumanCount;
 use tokio::time::{Instant, timeout_at};
 
 use super::cached;
@@ -21,7 +20,7 @@ use crate::domain::key::printable;
 use crate::domain::order_by::OrderBy;
 use crate::domain::report::Stage;
 use crate::domain::strategy::Definition;
-use crate::domain::wording::{keys, seconds};
+use crate::domain::wording::{grouped, keys, seconds};
 use crate::setup::connections::source;
 use crate::setup::coordinators::prepare_all;
 
@@ -182,12 +181,12 @@ impl DatabaseChecks {
             };
             let finding = &mut self.findings[place - 1];
             let took = seconds(Duration::from_millis(last.elapsed_ms));
-            finding.text += &format!("; {} and {took} in the last run", keys(last.total));
+            finding.text += &format!("; the last run took {took} for {}", keys(last.total));
             // A row takes more than a byte where it is stored.
             if last.counts.bytes < *rows && finding.hint.is_none() {
                 finding.level = Level::Warning;
                 finding.hint = Some(
-                    "most rows are read in vain: add an index that fits WHERE and ORDER BY, or LIMIT inside the query"
+                    "most of the rows it reads are not stored: add an index that fits WHERE and ORDER BY, or LIMIT inside the query"
                         .to_owned(),
                 );
             }
@@ -242,9 +241,9 @@ fn planned(
     let wasteful = plan.scans.iter().find(|scan| is_wasteful(scan, wanted));
     let is_accepted = strategy.spec().unprotected_ok;
     if let Some(why) = strategy.opaque().filter(|_| !is_accepted) {
-        let text = format!("{what}; its keys cannot be looked up again: {why}");
+        let text = format!("{what}; rows cannot be found by key: {why}");
         return Finding::warning(id, text)
-            .hint("until then its keys are not verified, not pruned, and always read in full");
+            .hint("until this is fixed, its keys cannot be verified or pruned, and --changed reads everything");
     }
     let Some(scan) = wasteful else {
         return Finding::ok(id, format!("{what}; {}", reading(plan, reads_from)));
@@ -326,11 +325,11 @@ fn table_of(scan: &Scan, relations: &[Relation]) -> String {
     printable(table.as_bytes())
 }
 
-/// `all of products (130 rows)`.
+/// `all of products (~130 rows)`: plans only estimate.
 fn rows_of(scan: &Scan, relations: &[Relation]) -> String {
     let table = table_of(scan, relations);
     match scan.rows {
-        Some(rows) => format!("all of {table} ({} rows)", HumanCount(rows)),
+        Some(rows) => format!("all of {table} (~{} rows)", grouped(rows)),
         None => format!("all of {table}"),
     }
 }

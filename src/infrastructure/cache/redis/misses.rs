@@ -172,10 +172,8 @@ fn off(place: &str, was: &str, missing: &str) -> Failure {
     let was_shown = shown(was);
     let what = format!("the cache at {place} does not report misses");
     let why = format!("{SETTING} is \"{was_shown}\", without {missing}");
-    Failure::new(FailureKind::Config, what, why).hint(format!(
-        "--set-events turns them on and restores the old setting afterwards; or run CONFIG SET {SETTING} \
-         \"{was_shown}{missing}\" yourself, and later \"{was_shown}\"; or use --access-log"
-    ))
+    Failure::new(FailureKind::Config, what, why)
+        .hint("turn them on while probing with --set-events, or read a log with --access-log FILE")
 }
 
 fn not_set(place: &str, why: &str) -> Failure {

@@ -61,13 +61,13 @@ impl Peer {
         }
         let broke_off = error.is_timeout() || error.is_connection_dropped();
         let hint = if error.is_connection_refusal() || !(tls || broke_off) {
-            "check that it runs, and host and port in the cache URL"
+            "check that it is running and that the cache URL has the right host and port"
         } else if let Some(hint) = certificate_hint(error) {
             hint
         } else if tls {
-            "check that it runs and uses TLS on this port (redis:// is without TLS), and that its certificate is trusted"
+            "check that it is running and uses TLS on this port (redis:// is without TLS), and that its certificate is trusted"
         } else {
-            "check that it runs, that it has connections left (maxclients), and whether it requires TLS (rediss://)"
+            "check that it is running, that it has connections left (maxclients), and whether it requires TLS (rediss://)"
         };
         Failure::new(
             FailureKind::CacheUnreachable,

@@ -291,12 +291,12 @@ pub(super) fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Findin
         _ => None,
     }));
     if let Some((what, allow)) = lacking(asked().filter(is_spared)) {
-        let text = format!("denied, but not essential: {what}");
+        let text = format!("denied (optional): {what}");
         let hint = format!("to allow them: ACL SETUSER USER {allow}");
         findings.push(Finding::warning(CHECK, text).hint(hint));
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, "every command that may be needed"));
+        findings.push(Finding::ok(CHECK, "all commands allowed"));
     }
     findings
 }
