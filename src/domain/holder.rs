@@ -75,7 +75,7 @@ impl fmt::Display for Holder {
         if !self.is_known() {
             return write!(
                 f,
-                "an unknown writer of the key {}, which is not from a run",
+                "the lock key {} holds a value that no run wrote",
                 shown(&self.key)
             );
         }

@@ -39,14 +39,6 @@ impl std::str::FromStr for Percent {
         let wrong = || "not a percentage from 0 to 100, such as 95 or 99.5%".to_owned();
         let digits = text.strip_suffix('%').unwrap_or(text);
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-        let is_below_one =
-            |s: &str| s.starts_with("0.") && s.bytes().any(|b| b.is_ascii_digit() && b != b'0');
-        if digits == text && is_below_one(text) {
-            return Err(
-                "not clear: below 1, write the % sign, as in 0.5%, or 99% if you mean 0.99"
-                    .to_owned(),
-            );
-        }
         let numeric = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
         if !numeric(whole) || !numeric(fraction) || fraction.len() > 6 {
             return Err(wrong());
@@ -57,6 +49,10 @@ impl std::str::FromStr for Percent {
             .checked_mul(1_000_000)
             .and_then(|w| w.checked_add(fraction));
         match millionths {
+            // It may be meant as a share of 1.
+            Some(value @ 1..1_000_000) if digits == text => {
+                Err(format!("ambiguous: write {text}% or {}", Self(value * 100)))
+            }
             Some(value) if value <= 100_000_000 => Ok(Self(value)),
             _ => Err(wrong()),
         }
@@ -76,9 +72,10 @@ mod tests {
         assert!(!percent("66.666667").reached_by(2, 3));
         assert!(percent("100").reached_by(0, 0));
         assert!(percent("0.5%").reached_by(1, 200) && percent("0").reached_by(0, 1));
-        // It may be meant as 99%.
-        let unclear = "0.99".parse::<Percent>().expect_err("unclear");
-        assert!(unclear.contains("write the % sign"), "{unclear}");
+        for (text, both) in [("0.99", "0.99% or 99%"), ("0.995", "0.995% or 99.5%")] {
+            let unclear = text.parse::<Percent>().expect_err("unclear");
+            assert_eq!(unclear, format!("ambiguous: write {both}"));
+        }
         for wrong in ["", "101", "-1", "1e1", "99.9999999", "x", "100.000001", "%"] {
             assert!(wrong.parse::<Percent>().is_err(), "{wrong}");
         }

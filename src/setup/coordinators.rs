@@ -233,7 +233,10 @@ fn together(mut unfit: Vec<Failure>) -> Option<Failure> {
         None => format!("\n  {text}"),
     };
     let why: String = by_cause(&unfit).into_iter().map(line).collect();
-    let what = format!("{} definitions cannot be run", unfit.len());
+    let what = format!(
+        "{} definitions are invalid or do not fit the database",
+        unfit.len()
+    );
     let all = Failure::new(unfit[0].kind, what, why);
     Some(Failure {
         hint: hint.filter(|_| is_shared),

@@ -167,7 +167,7 @@ fn a_file_may_change_what_the_code_does_not_say_alone() {
         .run();
     let refused = refused.expect(4).stderr;
     assert!(
-        refused.contains("key: the code of this strategy says it"),
+        refused.contains("key: this is set in the strategy's code"),
         "{refused}"
     );
 }

@@ -344,8 +344,16 @@ fn everything_that_is_wrong_is_said_at_once() {
         + &strategy("b", "object", "B:{id}", "SELECT id FROM nowhere");
     for (wrong, arguments, says) in [
         (&offline, "--strict", "2 definitions are not valid"),
-        (&offline, "", "2 definitions cannot be run"),
-        (&online, "", "2 definitions cannot be run"),
+        (
+            &offline,
+            "",
+            "2 definitions are invalid or do not fit the database",
+        ),
+        (
+            &online,
+            "",
+            "2 definitions are invalid or do not fit the database",
+        ),
     ] {
         let run = lab
             .with(&own(&["products", "nowhere"], wrong), "warmup all")

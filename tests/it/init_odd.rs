@@ -399,7 +399,8 @@ fn texts_that_are_times_say_when_rows_change() {
     ] {
         assert_eq!(by(table), Some(column), "{table}: {said}");
     }
-    let note = "No column says when rows change: days, german, mixed, seconds, unknown.";
+    let note = "These tables have no column that shows when a row changed: \
+                days, german, mixed, seconds, unknown.";
     assert!(said.contains(note), "{said}");
     assert!(said.contains("X AS _changed_at or X AS _version"), "{said}");
     let now = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')";

@@ -203,10 +203,11 @@ fn owned_tables_are_patterns_or_any() {
             .expect(0)
             .stderr
     };
-    assert_eq!(check("owns = [\"things\"]"), "");
+    let always = "not checked against the database: `shopwarm doctor` does that\n";
+    assert_eq!(check("owns = [\"things\"]"), always);
     assert_eq!(
         check(""),
-        "may read any table, because [context] has no owns: own\n"
+        format!("own may read any table: add owns to [context] to limit it\n{always}")
     );
 }
 
@@ -240,7 +241,8 @@ fn a_folder_is_read_with_its_folders_and_what_is_not_read_is_named() {
     assert_eq!(check.stdout, "valid: 2 strategies, 0 scheduled jobs\n");
     let yaml = folder.path().join("deep/e.yaml");
     let says = format!(
-        "warning: {} is not read: definitions are .toml files\n",
+        "warning: {} is not read: definitions are .toml files\n\
+         not checked against the database: `shopwarm doctor` does that\n",
         yaml.display()
     );
     assert_eq!(check.stderr, says);

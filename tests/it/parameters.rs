@@ -285,7 +285,7 @@ fn variables_are_bound_wherever_they_are_said() {
             let run = if run.code == 2 { run } else { run.expect(4) };
             assert!(run.stderr.contains(says), "{more}: {}", run.stderr);
         };
-        wrong("--var stoer=1", "no definition uses it");
+        wrong("--var stoer=1", "no definition uses the variable stoer");
         wrong("--var stoer=1", "did you mean `store`?");
         wrong("--var store=x", "`x` is not of the type");
         wrong("--var prefix=oc;", "letters, digits and _ only");
@@ -332,7 +332,9 @@ fn jobs_and_requests_have_variables_of_their_own() {
     );
     let check = site.command("config check").run().expect(4);
     assert!(
-        check.stderr.contains("schedule.german: the variable lcale"),
+        check
+            .stderr
+            .contains("schedule.german: no definition uses the variable lcale"),
         "{}",
         check.stderr
     );

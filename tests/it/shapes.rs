@@ -243,7 +243,7 @@ fn a_place_that_the_value_does_not_have_is_a_definition_error() {
         (
             "list",
             "map_key = \"id\"",
-            "map_key: a value `list` has none",
+            "map_key: not allowed for value = \"list\"",
         ),
         (
             "text",
@@ -267,7 +267,7 @@ fn a_place_that_the_value_does_not_have_is_a_definition_error() {
     }
     let keyed = strategy("s", "list", "s:{id}", sql) + "empty = true";
     let run = lab.warm(&own(&["things"], &keyed)).expect(4);
-    let expected = "empty: without a row its key is not known: the key has columns";
+    let expected = "empty: the key needs a row: it contains columns";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
     let named = "SELECT id, name AS children FROM things";
     let tree = strategy("s", "tree", "s:all", named) + "tree_id = \"id\"\ntree_parent = \"id\"";

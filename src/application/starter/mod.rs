@@ -234,7 +234,7 @@ fn nothing(sections: &[Section]) -> Failure {
     let reasons: Vec<String> = sections.iter().take(5).map(reason).collect();
     let what = "no table can be warmed as it is";
     Failure::new(FailureKind::Config, what, reasons.join("\n  "))
-        .hint("shopwarm init --empty writes a file to begin with")
+        .hint("shopwarm init --empty writes a starter file")
 }
 
 fn told(section: &Section) -> Told {
@@ -249,18 +249,24 @@ fn told(section: &Section) -> Told {
     }
 }
 
-/// Which tables do not say when their rows change.
+/// Which tables do not show when their rows change.
 fn without_changes(sections: &[Section]) -> Option<String> {
+    const LACK: &str = "no column that shows when a row changed";
     let is_silent = |section: &&Section| section.version.is_none() && section.written().count() > 0;
     let silent = sections.iter().filter(is_silent);
     let names: Vec<&str> = silent.map(|section| section.table.as_str()).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "No column says when rows change: {}. `--changed` reads them in full, and changes during a run \
-             are not noticed. If a column X says it, add X AS {CHANGED_AT} or X AS {VERSION} to the sql.",
-            first(names.into_iter(), SHOWN)
-        )
-    })
+    let (which, them) = match names.as_slice() {
+        [] => return None,
+        [name] => (format!("{name} has {LACK}"), "it"),
+        _ => {
+            let names = first(names.iter().copied(), SHOWN);
+            (format!("These tables have {LACK}: {names}"), "them")
+        }
+    };
+    Some(format!(
+        "{which}. `--changed` reads {them} in full, and changes during a run go unnoticed. \
+         If some column X does show it, add X AS {CHANGED_AT} or X AS {VERSION} to the sql."
+    ))
 }
 
 fn notes(schema: &Schema, prefix: &str) -> Vec<String> {

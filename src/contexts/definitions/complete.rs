@@ -51,7 +51,7 @@ pub(super) fn whole(id: &StrategyId, merged: &Merged) -> Result<Definition, Wron
         origin.is_some_and(|origin| *origin != Origin::Code)
     };
     if let Some(field) = CODE_SAYS.iter().find(is_other) {
-        return Err(Wrong::new(*field, "the code of this strategy says it"));
+        return Err(Wrong::new(*field, "this is set in the strategy's code"));
     }
     let fields = merged.fields.clone();
     key(fields.key.as_deref())?;
@@ -224,7 +224,7 @@ fn place(fields: &StrategyPatch, value: Shape) -> Result<Place<String>, Wrong> {
         if column.is_some() && !shapes.contains(&value) {
             return Err(Wrong::new(
                 field,
-                format!("a value `{}` has none", value.name()),
+                format!("not allowed for value = \"{}\"", value.name()),
             ));
         }
     }
@@ -250,7 +250,7 @@ fn check_empty(fields: &StrategyPatch, value: Shape, key: &KeyTemplate) -> Resul
             wrong("only a `list`, a `map` or a `tree` can be empty")
         }
         Some(true) if !key.columns().is_empty() => {
-            wrong("without a row its key is not known: the key has columns")
+            wrong("the key needs a row: it contains columns")
         }
         _ => Ok(()),
     }

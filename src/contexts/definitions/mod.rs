@@ -172,9 +172,10 @@ impl Definitions {
                 text.contains(&format!(":{name}")) || (text.contains("{{") && text.contains(name))
             };
             if !self.vars.contains_key(name) && !texts.iter().any(is_used) {
-                let why =
-                    format!("no definition uses it, neither as :{name} nor as {{{{{name}}}}}");
-                let failure = refused(name, why);
+                let what = format!(
+                    "no definition uses the variable {name} (as :{name} or {{{{{name}}}}})"
+                );
+                let failure = Failure::new(FailureKind::Config, what, "");
                 return Err(match nearest(name, self.vars.keys().map(String::as_str)) {
                     Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
                     None => failure,

@@ -106,7 +106,7 @@ impl From<Refused> for Problem {
                 holder: Some(Box::new(holder.as_ref().clone().public())),
                 ..Self::new(
                     StatusCode::CONFLICT,
-                    format!("another run is active: {holder}"),
+                    format!("{}: {holder}", holder.trouble()),
                 )
                 .hint("wait for it, or stop it on its machine")
             },

@@ -59,8 +59,9 @@ pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
     }
     let unbounded = definitions.unbounded();
     if !unbounded.is_empty() {
+        let them = if unbounded.len() == 1 { "it" } else { "them" };
         output.note(&format!(
-            "may read any table, because [context] has no owns: {}",
+            "{} may read any table: add owns to [context] to limit {them}",
             unbounded.join(", ")
         ));
     }
@@ -74,6 +75,7 @@ pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
         output.note(&format!("warning: {}", advice.text));
         output.note(&format!("    hint: {}", advice.hint.unwrap_or_default()));
     }
+    output.note("not checked against the database: `shopwarm doctor` does that");
     Ok(Exit::Success)
 }
 

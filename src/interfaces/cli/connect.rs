@@ -16,12 +16,10 @@ pub(super) fn waiting(config: &Config, output: &Output) -> impl FnMut(&Failure) 
 pub(super) fn stopped_before(stop: &StopSignal) -> Exit {
     let reason = stop.reason().unwrap_or(Stop::Interrupted);
     let why = match reason {
-        Stop::Deadline => "the deadline was hit",
-        _ => "it was stopped",
+        Stop::Deadline => "the deadline passed",
+        _ => "stopped",
     };
-    note(&format!(
-        "! {why} before anything was read: no answer from the servers yet\n"
-    ));
+    note(&format!("! {why} before the servers answered\n"));
     reason.into()
 }
 
