@@ -54,10 +54,10 @@ settings! {
         /// Private key (PEM) of the client certificate
         #[arg(long, global = true, hide_short_help = true, value_name = "FILE", env = "SHOPWARM_CACHE_KEY", value_hint = ValueHint::FilePath)]
         cache_key: PathBuf,
-        /// Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions
+        /// Time zone of database sessions (for NOW(), CURDATE() in definitions)
         #[arg(long, global = true, hide_short_help = true, allow_hyphen_values = true, value_name = "ZONE", env = "SHOPWARM_SESSION_TIMEZONE")]
         session_timezone: SessionZone = SessionZone::default(),
-        /// Text to put before every key
+        /// Prefix for every key
         #[arg(long, global = true, hide_short_help = true, value_name = "TEXT", env = "SHOPWARM_PREFIX")]
         prefix: String = String::new(),
         /// Your own definitions, a file or a folder; repeatable

@@ -30,7 +30,7 @@ settings! {
         /// When /readyz reports ready
         #[arg(long, value_name = "WHEN", env = "SHOPWARM_READY_AFTER")]
         ready_after: ReadyAfter = ReadyAfter::Start,
-        /// What to warm at the start: all, or contexts and CONTEXT/NAME
+        /// What to warm at the start: `all`, contexts or CONTEXT/NAME
         #[arg(long, value_name = "NAME", env = "SHOPWARM_ON_START", action = ArgAction::Append)]
         on_start: Names = Names(Vec::new()),
         /// How long runs may take to finish when the server is stopped

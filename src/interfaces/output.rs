@@ -19,7 +19,7 @@ pub(super) struct OutputFlags {
     /// How to show progress on stderr
     #[arg(long, global = true, hide_short_help = true, value_name = "FORM", env = "SHOPWARM_PROGRESS", value_enum, default_value_t = ProgressForm::Auto)]
     pub progress: ProgressForm,
-    /// Show only errors and requested results
+    /// Show only errors and the results you asked for
     #[arg(short, long, global = true, env = "SHOPWARM_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
     pub quiet: bool,
     /// Show more: every recorded error, every field

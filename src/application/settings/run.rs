@@ -93,7 +93,7 @@ settings! {
         /// Strategies to read from the database at the same time, 1 to 16
         #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_DB_CONCURRENCY")]
         db_concurrency: Count<16> = Count::new(1),
-        /// Timeout for the database to answer a query or send its next rows
+        /// How long to wait for the database's next answer
         #[arg(long, value_name = "DURATION", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_STATEMENT_TIMEOUT")]
         statement_timeout: Span = Span(Duration::from_mins(5)),
         /// Wait up to this long for servers that are still starting
@@ -102,14 +102,14 @@ settings! {
         /// Stop the run after this time and exit 9
         #[arg(long, value_name = "DURATION", help_heading = SAFETY, env = "SHOPWARM_DEADLINE")]
         deadline: Span,
-        /// Exit 0 if at least this share of keys did not fail
+        /// Exit 0 if at least this share of keys succeeded
         ///
         /// A failed strategy still fails the run.
         #[arg(long, value_name = "PERCENT", help_heading = SAFETY, env = "SHOPWARM_FAIL_UNDER")]
         fail_under: Percent,
-        /// Max share of its keys that a strategy may lose
+        /// Fail a strategy that shrinks by more than this
         ///
-        /// It fails if it lost more since its last complete run.
+        /// Its number of keys is compared with that of its last complete run.
         #[arg(long, value_name = "PERCENT", help_heading = SAFETY, env = "SHOPWARM_MAX_SHRINK")]
         max_shrink: Percent,
         /// Exit 0 when there is nothing to warm

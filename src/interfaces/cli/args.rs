@@ -21,7 +21,7 @@ use crate::domain::settings_text::parse_ttl;
 pub(super) struct WarmupArgs {
     #[command(subcommand)]
     pub(super) what: Option<Warmup>,
-    /// Contexts and CONTEXT/NAME, also with *
+    /// Contexts or CONTEXT/NAME (* is a wildcard)
     #[arg(value_name = "NAME", hide_short_help = true)]
     pub(super) names: Vec<String>,
     /// Without a selection, the plan's selection is run.
@@ -94,12 +94,12 @@ pub(super) struct RunChecks {
     /// Run exactly the plan that `dry-run --plan FILE` saved; refuse if it is out of date
     #[arg(long, value_name = "FILE", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_PLAN", value_hint = clap::ValueHint::FilePath)]
     pub(super) plan: Option<PathBuf>,
-    /// Remove keys that no longer have a row; asks first
+    /// Remove orphans (keys without a row); asks first
     ///
     /// Only keys that earlier runs wrote.
     #[arg(long, help_heading = SAFETY, env = "SHOPWARM_PRUNE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) prune: bool,
-    /// With --prune: do not ask
+    /// Do not ask before --prune removes keys
     #[arg(long, help_heading = SAFETY, hide_short_help = true, env = "SHOPWARM_YES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) yes: bool,
     /// Wait up to this long for another run to release the lock

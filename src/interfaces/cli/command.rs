@@ -57,7 +57,7 @@ pub(super) enum Command {
     /// Write definitions that fit your database
     ///
     /// Overwrites nothing. Reads the schema and the rows, and writes shopwarm.toml and contexts/shop.toml: an object for each row, a
-    /// list of children for each parent, and why something is left out. Nothing is written to the database or
+    /// list of children for each parent, and notes on what it left out. Nothing is written to the database or
     /// the cache.
     Init(InitArgs),
     /// Show the merged definitions and where each field came from

@@ -43,7 +43,7 @@ pub(super) struct InitArgs {
         conflicts_with = "tables"
     )]
     template: Option<Template>,
-    /// Write a commented file to begin with, without looking at a database
+    /// Write a commented starter file; asks no database
     #[arg(long, env = "SHOPWARM_EMPTY", conflicts_with_all = ["tables", "template"], value_parser = clap::builder::FalseyValueParser::new())]
     empty: bool,
 }
@@ -160,7 +160,7 @@ fn table<'a>() -> Table<'a, &'a Told> {
         .field("rows", |told| told.rows)
         .text("keys", 0, |told| said(told))
         .field("keys", |told| told.keys.clone())
-        .text("changes by", 1, |told| {
+        .text("version from", 1, |told| {
             let none = if told.keys.is_empty() { "" } else { "–" };
             told.version.clone().unwrap_or_else(|| none.to_owned())
         })

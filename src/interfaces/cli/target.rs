@@ -11,7 +11,7 @@ use crate::domain::selection::Selection;
 /// The selection of a command.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Target {
-    /// all, or contexts and CONTEXT/NAME, also with * [default: all]
+    /// `all`, contexts or CONTEXT/NAME (* is a wildcard) [default: all]
     #[arg(value_name = "NAME", hide_default_value = true)]
     pub(super) what: Vec<String>,
 }
