@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::{Failure, FailureKind};
 use super::key::{printable, shortened};
 use super::run::RunInfo;
+use super::wording::exactly;
 
 /// Who has the lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -90,7 +91,7 @@ impl fmt::Display for Holder {
             Some(age) => write!(
                 f,
                 ", started {} ago",
-                humantime::format_duration(Duration::from_secs(age.as_secs()))
+                exactly(Duration::from_secs(age.as_secs()))
             ),
             None => Ok(()),
         }

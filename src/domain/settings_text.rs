@@ -27,17 +27,18 @@ pub fn invalid(text: &str, file: &str, error: &toml::de::Error) -> Failure {
         return Failure::new(FailureKind::Config, what, why);
     }
     let message = error.message();
-    let why = plain(message);
-    let failure = Failure::new(FailureKind::Config, format!("{file}, line {line}"), why);
+    let failed = |why: &str| Failure::new(FailureKind::Config, format!("{file}, line {line}"), why);
     // serde says: unknown field `x`, expected one of `a`, `b`.
     if let Some((_, choice)) = message.split_once("unknown ")
         && let mut quoted = choice.split('`').skip(1).step_by(2)
         && let Some(unknown) = quoted.next()
         && let Some(meant) = nearest(unknown, quoted)
     {
-        return failure.hint(format!("did you mean `{meant}`?"));
+        // The whole choice would hide it.
+        let why = message.split(", expected ").next().unwrap_or_default();
+        return failed(&plain(why)).hint(format!("did you mean `{meant}`?"));
     }
-    failure
+    failed(&plain(message))
 }
 
 /// The line on which a text of several lines begins, with its quotes, if it is what is wrong: only the
@@ -82,7 +83,7 @@ pub fn line_of(text: &str, at: usize) -> usize {
 /// Says what it must look like.
 pub fn parse_ttl(text: &str) -> Result<Duration, String> {
     let ttl = humantime::parse_duration(text)
-        .map_err(|_| format!("`{text}` is not a duration such as 90s, 30m, 2h or 1day"))?;
+        .map_err(|_| format!("`{text}` is not a duration such as 90s, 30m, 2h or 1d"))?;
     if ttl < Duration::from_millis(1) || ttl > MAX_TTL {
         return Err(format!("`{text}` is not between 1ms and 100 years"));
     }

@@ -1,6 +1,6 @@
 //! Signals that stop the process or change its pace.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -23,15 +23,17 @@ pub(super) fn end(stop: &StopSignal, is_server: bool) -> io::Result<()> {
     for pace in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
         drop(signal(pace)?);
     }
-    let hangup = hangup(is_server)?;
-    tokio::spawn(listen(interrupt, terminate, hangup, stop.clone()));
+    let hangup = hangup()?;
+    // A server reloads its files at this signal, unless its terminal is gone.
+    let had_terminal = io::stdin().is_terminal();
+    let ends = move || !is_server || (had_terminal && !io::stdin().is_terminal());
+    tokio::spawn(listen(interrupt, terminate, hangup, ends, stop.clone()));
     Ok(())
 }
 
-/// When the terminal is closed, stop cleanly so that the lock is released. A server reloads its
-/// files instead; under nohup nothing stops.
-fn hangup(is_server: bool) -> io::Result<Option<Signal>> {
-    match is_server || ignores_hangup() {
+/// When the terminal is closed, stop cleanly so that the lock is released; not under nohup.
+fn hangup() -> io::Result<Option<Signal>> {
+    match ignores_hangup() {
         true => Ok(None),
         false => signal(SignalKind::hangup()).map(Some),
     }
@@ -50,6 +52,7 @@ async fn listen(
     mut interrupt: Signal,
     mut terminate: Signal,
     mut hangup: Option<Signal>,
+    hangup_ends: impl Fn() -> bool,
     stop: StopSignal,
 ) {
     let mut asked = false;
@@ -65,7 +68,9 @@ async fn listen(
             Some(()) = terminate.recv() => Stop::Terminated,
             Some(()) = hung_up => {
                 // The kernel and the shell may both report a closed terminal, so this never counts as a second request.
-                stop.stop(Stop::Terminated);
+                if hangup_ends() {
+                    stop.stop(Stop::Terminated);
+                }
                 continue;
             }
             else => return,

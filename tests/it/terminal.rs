@@ -195,6 +195,24 @@ fn a_closed_terminal_ends_the_run_and_gives_the_lock_back() {
 }
 
 #[test]
+fn a_closed_terminal_ends_a_server_that_was_started_there() {
+    let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
+    let terminal = Terminal::new(100, 30);
+    let line = command("serve --listen 127.0.0.1:0", &database.url(), &redis.url());
+    terminal.type_line(&line);
+    let screen = terminal.wait_for("http://127.0.0.1:");
+    let address = screen.split("http://").nth(1).expect("an address");
+    let address = address.split(['/', ' ', '\n']).next().expect("an address");
+    std::net::TcpStream::connect(address).expect("a server");
+    drop(terminal);
+    let closed = Instant::now();
+    while std::net::TcpStream::connect(address).is_ok() {
+        assert!(closed.elapsed() < Duration::from_secs(25), "still there");
+        sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
 fn twenty_columns_and_no_name_for_the_terminal_are_no_error() {
     let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
     for environment in ["unset TERM HOME", "TERM=dumb"] {

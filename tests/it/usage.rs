@@ -108,11 +108,14 @@ fn keys_that_were_used_are_told_from_those_that_were_not_and_that_are_gone() {
         "~60",
         "100 keys not used",
         "--sample",
-        "which ended 1h",
+        "since the run ended 1h",
         "a lower `limit`",
     ] {
         assert!(table.contains(words), "{words} in\n{table}");
     }
+    let can_hide = lab.redis.cli(&["CLIENT", "NO-TOUCH", "ON"]) == "OK";
+    let is_warned = table.contains("verify, dry-run and `keys list --cached` count as use");
+    assert_ne!(can_hide, is_warned, "{table}");
     for form in ["ndjson", "csv", "markdown"] {
         let text = usage(&lab, &format!("-o {form}")).expect(0).stdout;
         assert!(

@@ -116,6 +116,11 @@ pub trait Cache: Send + Sync {
         unsupported("does not know which keys are used", "")
     }
 
+    /// Whether what this tool reads counts as a use, too.
+    async fn counts_our_reads(&self) -> bool {
+        false
+    }
+
     /// Listens for keys that clients ask for in vain; `set_events`: the server's settings may be
     /// changed for it. On an error they are unchanged.
     async fn misses(&self, _set_events: bool) -> Answer<Misses> {

@@ -171,6 +171,10 @@ impl Cache for RedisCache {
         self.measure_usage(keys).await
     }
 
+    async fn counts_our_reads(&self) -> bool {
+        self.marks_what_we_read().await
+    }
+
     async fn misses(&self, set_events: bool) -> Answer<Misses> {
         self.listen_for_misses(set_events).await
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::driver::Driver;
 use super::errors::{Explained, TIMEOUT_HINT};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::wording::exactly;
 
 /// Start of the driver's error for a password without TLS.
 const NO_RSA: &str = "RSA auth backend disabled";
@@ -149,7 +150,7 @@ pub(super) fn locked_out<D: Driver>(driver: &D, label: &str) -> Failure {
     let place = driver.place();
     let what = format!("{label}: timed out waiting for a lock in the database at {place}");
     let waited = driver.statement_timeout();
-    let waited = humantime::format_duration(waited);
+    let waited = exactly(waited);
     let why = format!("another session has locked one of its tables for more than {waited}");
     Failure::new(FailureKind::SourceBusy, what, why)
         .hint("run again when that session is done; --statement-timeout sets how long to wait")
@@ -161,7 +162,7 @@ pub(super) fn timed_out<D: Driver>(driver: &D, label: &str) -> Failure {
         driver.place()
     );
     let waited = driver.statement_timeout();
-    let why = format!("no row within {}", humantime::format_duration(waited));
+    let why = format!("no row within {}", exactly(waited));
     Failure::new(FailureKind::SourceBusy, what, why).hint(TIMEOUT_HINT)
 }
 

@@ -61,6 +61,7 @@ impl Problem {
 
     pub(super) fn nothing_here() -> Self {
         Self::new(StatusCode::NOT_FOUND, "there is nothing here")
+            .hint("GET /openapi.json describes the API; GET / is the page")
     }
 
     /// An unknown name.
@@ -108,7 +109,7 @@ impl From<Refused> for Problem {
                     StatusCode::CONFLICT,
                     format!("{}: {holder}", holder.trouble()),
                 )
-                .hint("wait for it, or stop it on its machine")
+                .hint("wait for it, or stop it where it runs: DELETE /admin/runs/{id}, or Ctrl-C")
             },
             Refused::Failed(failure) => failure.into(),
             Refused::Stopped(_) | Refused::RunBefore => {

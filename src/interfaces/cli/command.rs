@@ -92,7 +92,6 @@ pub(super) enum Command {
     ///
     /// A key counts as used when anybody reads or writes it. The command asks the server when each key
     /// was last used, which does not count as use. A server that evicts by frequency (LFU) only gives an estimate.
-    /// It was called effect, which still works.
     #[command(alias = "effect")]
     Usage(UsageArgs),
     /// Watch for cache misses, and show which strategy covers them

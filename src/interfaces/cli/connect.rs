@@ -4,12 +4,13 @@ use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::domain::report::Stop;
+use crate::domain::wording::exactly;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Output, note};
 
 /// Reports what the command waits for.
 pub(super) fn waiting(config: &Config, output: &Output) -> impl FnMut(&Failure) {
-    let wait = humantime::format_duration(config.run.wait().unwrap_or_default()).to_string();
+    let wait = exactly(config.run.wait().unwrap_or_default());
     move |why| output.note(&format!("waiting up to {wait}: {why}"))
 }
 

@@ -66,18 +66,19 @@ pub(super) async fn run(
     if args.template.is_some() {
         let files = shipped();
         refuse_existing(&args.dir, files.iter().map(|(path, _)| path.as_path()))?;
-        return write(args, &files, &Starter::default(), output);
+        return write(args, &files, &Starter::default(), "", output);
     }
     let paths = [DEFAULT_FILE, DEFINITIONS].map(PathBuf::from);
     refuse_existing(&args.dir, paths.iter().map(PathBuf::as_path))?;
-    let starter = match args.empty {
-        true => starter::empty(),
+    let (starter, flags) = match args.empty {
+        true => (starter::empty(), String::new()),
         false => {
             let config = config()?;
-            tokio::select! {
+            let starter = tokio::select! {
                 starter = setup::starter(&config, &args.tables) => starter?,
                 () = stop.stopped() => return Ok(stop.reason().map_or(Exit::Internal, Exit::from)),
-            }
+            };
+            (starter, flags(&config))
         }
     };
     let [settings, definitions] = paths;
@@ -85,7 +86,17 @@ pub(super) async fn run(
         (settings, starter.settings.clone()),
         (definitions, starter.definitions.clone()),
     ];
-    write(args, &files, &starter, output)
+    write(args, &files, &starter, &flags, output)
+}
+
+/// Flags with which other commands find the same servers and the new files.
+fn flags(config: &Config) -> String {
+    let flags = &config.flags.everywhere;
+    match config.demo {
+        // A file in this folder is not read with it.
+        Some(_) => format!("{flags} --config {DEFAULT_FILE}"),
+        None => flags.clone(),
+    }
 }
 
 fn shipped() -> Vec<File> {
@@ -116,6 +127,7 @@ fn write(
     args: &InitArgs,
     files: &[File],
     starter: &Starter,
+    flags: &str,
     output: &Output,
 ) -> Result<Exit, Failure> {
     let mut written = Vec::new();
@@ -125,7 +137,7 @@ fn write(
         written.push(shown(path.strip_prefix(".").unwrap_or(&path)));
     }
     let mut document = table().document(starter.tables.iter(), None);
-    let next = next(args);
+    let next = next(args, flags);
     document.json = json!({
         "schema_version": 1, "files": written, "tables": document.lines, "notes": starter.notes, "next": next,
     });
@@ -189,7 +201,7 @@ fn said(told: &Told) -> String {
 }
 
 /// The commands that come next.
-fn next(args: &InitArgs) -> Vec<String> {
+fn next(args: &InitArgs, flags: &str) -> Vec<String> {
     let is_here = args.dir == Path::new(".");
     let go = (!is_here).then(|| format!("cd {}", shown(&args.dir)));
     let checks = if args.empty {
@@ -197,7 +209,9 @@ fn next(args: &InitArgs) -> Vec<String> {
     } else {
         &["doctor", "dry-run", "warmup all", "verify"]
     };
-    let commands = checks.iter().map(|command| format!("shopwarm {command}"));
+    let commands = checks
+        .iter()
+        .map(|command| format!("shopwarm {command}{flags}"));
     go.into_iter().chain(commands).collect()
 }
 

@@ -16,8 +16,8 @@ pub(super) struct RunsArgs {
     /// The run to show: its id, a unique part of it, `last`, or `last~1` for the run before
     #[arg(value_name = "RUN")]
     id: Option<String>,
-    /// Compare it with another run; the older one comes first
-    #[arg(long, value_name = "RUN", requires = "id")]
+    /// Compare it, or else the last run, with another; the older one comes first
+    #[arg(long, value_name = "RUN")]
     diff: Option<String>,
     /// Show the last complete run of each strategy, however old
     #[arg(long, conflicts_with_all = ["id", "diff"])]
@@ -37,7 +37,8 @@ pub(super) async fn run(
     }
     let known = history::runs(cache.as_ref(), &config.prefix).await?;
     let shown = match (&args.id, &args.diff) {
-        (Some(id), Some(other)) => {
+        (id, Some(other)) => {
+            let id = id.as_deref().unwrap_or("last");
             let mut both = [find(&known, id)?, find(&known, other)?];
             // An id begins with the time.
             both.sort_by_key(|run| &run.run_id);

@@ -23,6 +23,9 @@ use crate::setup::{self, Access};
 /// Before this, keys that are not used say nothing.
 const TOO_EARLY: Duration = Duration::from_mins(30);
 
+const OUR_READS: &str = "! verify, dry-run and `keys list --cached` count as use on this server; Redis 7.2 \
+    and later can tell them apart\n";
+
 #[derive(Args, Debug)]
 pub(super) struct UsageArgs {
     /// The run: its id, a unique part of it, or `last~1` [default: each strategy's last complete run]
@@ -56,7 +59,8 @@ pub(super) async fn run(
         let prefix = &config.prefix;
         effects.push(effect::of(cache, prefix, &manifest, &all, args.sample).await?);
     }
-    document(&effects).show(output);
+    let counts_our_reads = cache.counts_our_reads().await;
+    document(&effects, counts_our_reads).show(output);
     Ok(Exit::Success)
 }
 
@@ -143,13 +147,17 @@ impl<'a> Line<'a> {
     }
 }
 
-fn document(effects: &[Effect]) -> Document {
+fn document(effects: &[Effect], counts_our_reads: bool) -> Document {
     let total = Line::total(effects);
     let (totals, footer) = (total.totals(), footer(effects, &total));
     let mut document = table().document(effects.iter().map(Line::of), Some(total));
     document.footer = footer;
+    if counts_our_reads {
+        document.footer.insert_str(0, OUR_READS);
+    }
     document.json = json!({
         "schema_version": 1,
+        "counts_our_reads": counts_our_reads,
         "totals": totals,
         "strategies": document.lines,
     });

@@ -10,7 +10,7 @@ use super::document::{Document, to_value};
 use super::grid::Tone;
 use super::runs::outcome;
 use super::table::Table;
-use super::words::{NONE, error_notes, joined};
+use super::words::{error_notes, joined};
 use crate::application::record::line::RunLine;
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::report::Stage;
@@ -26,11 +26,11 @@ struct Pair<'a> {
 
 impl<'a> Pair<'a> {
     fn new(id: &'a str, [before, after]: [Option<&'a StrategyRecord>; 2]) -> Self {
-        let status = |side: Option<&StrategyRecord>| side.map_or(NONE, |s| s.status.word());
-        let (was, is) = (status(before), status(after));
-        let status = match was == is {
-            true => is.to_owned(),
-            false => format!("{was} → {is}"),
+        let status = match (before, after) {
+            (Some(was), Some(is)) if was.status == is.status => is.status.word().to_owned(),
+            (Some(was), Some(is)) => format!("{} → {}", was.status.word(), is.status.word()),
+            (None, _) => "only in the second".to_owned(),
+            (_, None) => "only in the first".to_owned(),
         };
         Self {
             id,
@@ -40,9 +40,11 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// A count before and after.
+    /// A count before and after; of a strategy that one run did not have, twice that of the other.
     fn both(&self, of: fn(&StrategyRecord) -> u64) -> (u64, u64) {
-        (self.before.map_or(0, of), self.after.map_or(0, of))
+        let (before, after) = (self.before.map(of), self.after.map(of));
+        let only = before.or(after).unwrap_or(0);
+        (before.unwrap_or(only), after.unwrap_or(only))
     }
 
     fn total(&self) -> (u64, u64) {
@@ -80,7 +82,7 @@ impl<'a> Pair<'a> {
 
     fn tone(&self) -> Tone {
         let ((total, total_now), (warmed, warmed_now)) = (self.total(), self.warmed());
-        let is_completed = self.after.is_some_and(|s| s.status == Stage::Completed);
+        let is_completed = self.after.is_none_or(|s| s.status == Stage::Completed);
         match is_completed && total_now >= total && warmed_now >= warmed {
             true => Tone::Plain,
             false => Tone::Bad,
@@ -120,7 +122,10 @@ pub(crate) fn document(before: &RunRecord, after: &RunRecord, verbose: bool) -> 
     differs.push(true);
     let (all_before, all_after) = (before.total(), after.total());
     let total = Pair {
-        status: format!("{} → {}", outcome(before), outcome(after)),
+        status: match (outcome(before), outcome(after)) {
+            (was, is) if was == is => is.to_owned(),
+            (was, is) => format!("{was} → {is}"),
+        },
         ..Pair::new("total", [Some(&all_before), Some(&all_after)])
     };
     let notes = error_notes(pairs.iter().filter_map(Pair::newly_bad), false);
@@ -159,11 +164,11 @@ fn table<'a>() -> Table<'a, Pair<'a>> {
         .csv(["warmed_before", "warmed_after"])
         .number("failed", 1, |pair| change(pair.both(|s| s.counts.wrong())))
         .csv(["failed_before", "failed_after"])
-        .number("size", 2, |pair| byte_change(pair.both(|s| s.counts.bytes)))
+        .number("size", 3, |pair| byte_change(pair.both(|s| s.counts.bytes)))
         .csv(["bytes_before", "bytes_after"])
-        .number("took", 2, |pair| time_change(pair.both(|s| s.elapsed_ms)))
+        .number("took", 3, |pair| time_change(pair.both(|s| s.elapsed_ms)))
         .csv(["elapsed_ms_before", "elapsed_ms_after"])
-        .text("status", 1, |pair| pair.status.clone())
+        .text("status", 2, |pair| pair.status.clone())
         .csv(["status_before", "status_after"])
 }
 
@@ -185,5 +190,8 @@ fn byte_change((before, after): (u64, u64)) -> String {
 
 fn time_change((before, after): (u64, u64)) -> String {
     let shown = |millis| seconds(Duration::from_millis(millis));
-    format!("{} → {}", shown(before), shown(after))
+    match before == after {
+        true => shown(after),
+        false => format!("{} → {}", shown(before), shown(after)),
+    }
 }

@@ -314,7 +314,7 @@ impl KeyReport {
             ) => {
                 format!("{}: {error}", State::NoForm.name())
             }
-            _ => "no row".to_owned(),
+            _ => "no row from the query".to_owned(),
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
         .csv(["run_id"])
         .text("run", 0, |run| short(&run.command))
         .csv(["command"])
-        .text("by", 2, |run| by(run))
+        .text("by", 1, |run| by(run))
         .csv(["trigger", "job"])
         .text("host", 4, |run| run.host.clone())
         .csv(["host", "started_at", "elapsed_ms", "status", "passed"])
@@ -50,12 +50,12 @@ pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
             "expected_is_exact",
             "total",
         ])
-        .count("warmed", 1, |run| run.totals.counts.warmed)
+        .count("warmed", 2, |run| run.totals.counts.warmed)
         .number("of", 3, |run| expectation(run.totals.size.known()))
         .csv(["skipped"])
         .count("failed", 0, |run| run.totals.counts.wrong())
         .csv(["unknown", "success_rate"])
-        .number("took", 2, |run| {
+        .number("took", 3, |run| {
             seconds(Duration::from_millis(run.elapsed_ms))
         })
         .csv(["error"]);

@@ -29,8 +29,10 @@ impl Verification<'_> {
         let inspected = Inspected::all(report);
         let is_partial = report.strategies.iter().any(StrategyReport::is_unfinished);
         let lines = inspected.iter().map(Line::new);
-        let mut document = table(is_partial, lines.clone().any(|line| gap(&line) > 0))
-            .document(lines, Some(Line::total(report)));
+        let is_met = self.judged.iter().all(|judged| judged.met);
+        let has_gaps = lines.clone().any(|line| gap(&line) > 0);
+        let mut document =
+            table(is_partial, has_gaps, is_met).document(lines, Some(Line::total(report)));
         let verdict = Verdict::of_verification(report, self.judged, info);
         let mut json = run_json(info, report, &verdict);
         json["totals"] = totals_json(report, true);
@@ -78,10 +80,15 @@ impl Verification<'_> {
 
 const NO_ORPHANS: &str = "not counted: keys without a row; `shopwarm dry-run --orphans` finds them";
 
-/// A strategy with missing or different keys has failed.
-fn judged(line: &Line<'_>) -> Option<Marked> {
+/// A strategy with missing or different keys has failed, unless the requirements allow for them.
+fn judged(line: &Line<'_>, is_met: bool) -> Option<Marked> {
     let marked = line.marked()?;
     Some(match marked.tone {
+        Tone::Good if line.classes.equal() < line.planned && is_met => Marked {
+            mark: "~",
+            tone: Tone::Plain,
+            ..marked
+        },
         Tone::Good if line.classes.equal() < line.planned => Marked {
             mark: "✗",
             tone: Tone::Bad,
@@ -110,9 +117,9 @@ fn gap(line: &Line<'_>) -> u64 {
     line.planned.saturating_sub(line.classes.total())
 }
 
-fn table<'a>(partial: bool, gaps: bool) -> Table<'a, Line<'a>> {
+fn table<'a>(partial: bool, gaps: bool, is_met: bool) -> Table<'a, Line<'a>> {
     Table::of(line_json)
-        .strategy(judged)
+        .strategy(move |line| judged(line, is_met))
         .csv(["context", "name", "status"])
         .when(partial, |table| {
             table.number("expected", 1, |line| expectation(line.expected))

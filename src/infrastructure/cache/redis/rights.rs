@@ -286,10 +286,11 @@ pub(super) fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Findin
         let finding = Finding::failed(CHECK, FailureKind::CacheDenied, text);
         findings.push(finding.hint(format!("ACL SETUSER USER {allow}")));
     }
-    findings.extend(asked().filter_map(|(question, right)| match right {
-        Right::KeyDenied(why) => key_denied(question.key_of?, why),
+    let keys = asked().filter_map(|(question, right)| match right {
+        Right::KeyDenied(why) => Some((question.key_of?, why.as_str())),
         _ => None,
-    }));
+    });
+    findings.extend(keys_denied(keys));
     if let Some((what, allow)) = lacking(asked().filter(is_spared)) {
         let text = format!("denied (optional): {what}");
         let hint = format!("to allow them: ACL SETUSER USER {allow}");
@@ -340,11 +341,28 @@ fn lacking<'a, 'p: 'a>(
     (!allow.is_empty()).then(|| (text, allow.join(" ")))
 }
 
-/// A strategy whose keys this user may not write.
-fn key_denied(probe: &RightsProbe, why: &str) -> Option<Finding> {
-    let strategy = probe.strategy.as_ref()?;
-    let text = format!("the user may not write the keys of {strategy}: {why}");
-    let pattern = shown(&probe.pattern);
-    let hint = format!("ACL SETUSER USER ~{pattern}, or leave it out with --exclude {strategy}");
-    Some(Finding::failed("cache rights", FailureKind::CacheDenied, text).hint(hint))
+/// Strategies whose keys this user may not write, those with the same reason together.
+fn keys_denied<'a>(denied: impl Iterator<Item = (&'a RightsProbe, &'a str)>) -> Vec<Finding> {
+    let mut reasons: Vec<(&str, Vec<&str>, Vec<String>)> = Vec::new();
+    for (probe, why) in denied {
+        let Some(strategy) = probe.strategy.as_deref() else {
+            continue;
+        };
+        let at = reasons.iter().position(|(known, ..)| *known == why);
+        let at = at.unwrap_or_else(|| {
+            reasons.push((why, Vec::new(), Vec::new()));
+            reasons.len() - 1
+        });
+        reasons[at].1.push(strategy);
+        reasons[at].2.push(format!("~{}", shown(&probe.pattern)));
+    }
+    let finding = |(why, strategies, patterns): (&str, Vec<&str>, Vec<String>)| {
+        let (names, excluded) = (strategies.join(", "), strategies.join(","));
+        let text = format!("the user may not write the keys of {names}: {why}");
+        let patterns = patterns.join(" ");
+        let hint =
+            format!("ACL SETUSER USER {patterns}, or leave them out with --exclude {excluded}");
+        Finding::failed("cache rights", FailureKind::CacheDenied, text).hint(hint)
+    };
+    reasons.into_iter().map(finding).collect()
 }

@@ -7,6 +7,7 @@ use super::reply::{info, shown};
 use crate::application::ports::Known;
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::Finding;
+use crate::domain::wording::{keys, size};
 
 /// Above this share of its limit a server that does not evict is nearly full.
 const NEARLY_FULL: f64 = 0.9;
@@ -86,18 +87,18 @@ pub(super) fn memory(info: &Info) -> Finding {
         return Finding::ok(CHECK, info.unknown());
     };
     let evicted = match info.number("evicted_keys") {
-        Some(keys @ 1..) => format!(", {keys} keys evicted since its start"),
+        Some(evicted @ 1..) => format!(", {} evicted since its start", keys(evicted)),
         _ => String::new(),
     };
     if max == 0 {
-        return Finding::ok(CHECK, format!("{} used, no limit{evicted}", bytes(used)));
+        return Finding::ok(CHECK, format!("{} used, no limit{evicted}", size(used)));
     }
     let policy = info.get("maxmemory_policy").unwrap_or("policy not known");
     let share = used as f64 / max as f64;
     let text = format!(
         "{} of {} used ({:.0}%), {policy}{evicted}",
-        bytes(used),
-        bytes(max),
+        size(used),
+        size(max),
         share * 100.0
     );
     if policy == "noeviction" && share > NEARLY_FULL {
@@ -129,19 +130,4 @@ pub(super) fn persistence(info: &Info) -> Finding {
     }
     Finding::warning(CHECK, failing.join(", "))
         .hint("the server cannot save to its disk and may soon refuse writes: see its log")
-}
-
-/// `1.5 MiB`.
-fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if count < 1024 {
-        return format!("{count} bytes");
-    }
-    let mut size = count as f64 / 1024.0;
-    let mut unit = 0;
-    while size >= 1024.0 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    format!("{size:.1} {}", UNITS[unit])
 }

@@ -6,6 +6,7 @@ use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::RedisCache;
 use super::reply::{number, words};
+use super::vitals::ask;
 use crate::application::ports::{Known, LastUse, Usage};
 use crate::domain::failure::Failure;
 
@@ -37,6 +38,18 @@ impl RedisCache {
             Ok(Usage { last, bytes })
         };
         both.map(usage).collect()
+    }
+
+    /// Servers before 7.2 do not know how not to.
+    pub(super) async fn marks_what_we_read(&self) -> bool {
+        let mut no_touch = redis::cmd("CLIENT");
+        no_touch.arg("NO-TOUCH").arg("ON");
+        for node in self.servers.primaries() {
+            if ask(&node, &no_touch).await.0.is_err() {
+                return true;
+            }
+        }
+        false
     }
 
     async fn object(&self, what: &str, keys: &[&[u8]]) -> Result<Vec<RedisResult<Reply>>, Failure> {

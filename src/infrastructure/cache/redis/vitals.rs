@@ -47,7 +47,7 @@ async fn evicted(node: &Node) -> Known<u64> {
 }
 
 /// Sends a command on a connection without other traffic; returns the answer and the time it took.
-async fn ask(node: &Node, question: &Cmd) -> (RedisResult<Reply>, Option<Duration>) {
+pub(super) async fn ask(node: &Node, question: &Cmd) -> (RedisResult<Reply>, Option<Duration>) {
     let mut watch = node.watch.lock().await;
     let connection = match watch.take() {
         Some(connection) => Ok(connection),

@@ -4,6 +4,7 @@ use sqlx::Executor as _;
 
 use super::SqliteCache;
 use crate::domain::finding::Finding;
+use crate::domain::wording::{keys, size};
 
 impl SqliteCache {
     pub(super) async fn check(&self) -> Vec<Finding> {
@@ -11,7 +12,7 @@ impl SqliteCache {
         let asked = sqlx::query_as::<_, (i64, String)>(
             "SELECT (SELECT count(*) FROM entries), sqlite_version()",
         );
-        let (keys, version) = match self.answer(asked.fetch_one(&mut *connection).await) {
+        let (count, version) = match self.answer(asked.fetch_one(&mut *connection).await) {
             Ok(answer) => answer,
             Err(failure) => return vec![Finding::of("cache", &failure)],
         };
@@ -22,8 +23,9 @@ impl SqliteCache {
         if let Err(failure) = self.answer(locked) {
             findings.push(Finding::of("cache writes", &failure));
         }
-        let size = std::fs::metadata(self.file.path()).map_or(0, |file| file.len() / 1024);
-        let text = format!("{keys} keys, {size} KiB; limited by the disk only");
+        let bytes = std::fs::metadata(self.file.path()).map_or(0, |file| file.len());
+        let count = keys(u64::try_from(count).unwrap_or_default());
+        let text = format!("{count}, {}; limited by the disk only", size(bytes));
         findings.push(Finding::ok("cache memory", text));
         findings
     }

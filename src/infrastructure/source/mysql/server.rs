@@ -13,6 +13,7 @@ use super::session::SERVER;
 use crate::application::ports::SourceVitals;
 use crate::domain::changes::Moment;
 use crate::domain::server::ServerZone;
+use crate::domain::wording::exactly;
 
 pub(super) async fn info(
     session: &mut MySqlConnection,
@@ -26,7 +27,7 @@ pub(super) async fn info(
         true => ("MariaDB", "tx_read_only"),
         false => ("MySQL", "transaction_read_only"),
     };
-    let timeout = humantime::format_duration(statement_timeout);
+    let timeout = exactly(statement_timeout);
     let number = version.split('-').next().unwrap_or(&version);
     Ok(ServerInfo {
         version: format!("{name} {number}"),

@@ -33,6 +33,7 @@ use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
 use crate::domain::schema::Schema;
 use crate::domain::session_zone::SessionZone;
+use crate::domain::wording::exactly;
 
 /// Virtual-machine steps between two checks of the clock.
 const STEPS: i32 = 10_000;
@@ -174,7 +175,7 @@ impl Driver for SqliteFile {
         let version: String = sqlx::query_scalar("SELECT sqlite_version()")
             .fetch_one(session)
             .await?;
-        let timeout = humantime::format_duration(self.statement_timeout);
+        let timeout = exactly(self.statement_timeout);
         Ok(ServerInfo {
             version: format!("SQLite {version}"),
             user: None,
