@@ -34,8 +34,11 @@ pub fn invalid(text: &str, file: &str, error: &toml::de::Error) -> Failure {
         && let Some(unknown) = quoted.next()
         && let Some(meant) = nearest(unknown, quoted)
     {
-        // The whole choice would hide it.
-        let why = message.split(", expected ").next().unwrap_or_default();
+        // The names of all fields would hide it.
+        let why = match choice.starts_with("field") {
+            true => message.split(", expected ").next().unwrap_or_default(),
+            false => message,
+        };
         return failed(&plain(why)).hint(format!("did you mean `{meant}`?"));
     }
     failed(&plain(message))

@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(plain(39), "⠋ …active-user-sessions ━━━━━╸────  52%");
         assert_eq!(
             plain(79),
-            "⠋ identity/active-user-sessions ━━━━━━━╸──────  52%  4 s left  limited by rate"
+            "⠋ identity/active-user-sessions ━━━━━━━╸───────  52%  4 s left  limited by rate"
         );
         let wide = plain(160);
         assert!(

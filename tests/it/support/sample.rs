@@ -163,7 +163,8 @@ fn path() -> OsString {
 
 /// A command to copy is never broken.
 fn is_too_wide(line: &str, columns: usize) -> bool {
-    line.chars().count() > columns && !line.starts_with("  next: shopwarm ")
+    let is_command = ["  next: shopwarm ", "next       shopwarm "];
+    line.chars().count() > columns && !is_command.iter().any(|next| line.starts_with(next))
 }
 
 /// Colours as words: `{green}`, and `{}` where the text is plain again.
@@ -205,7 +206,7 @@ fn settings() -> Settings {
         (r"(?m)(\S)  +", "$1  "),
         (r"\{bold\} +", "{bold}"),
         (r" +\{\}", "{}"),
-        (r" *\b(\d+ ms|\d+\.\d s)\b", " [time]"),
+        (r" *(<1 ms|\b\d+ ms|\b\d+\.\d s)\b", " [time]"),
         (r"\[time\]( \|)? +[\d,]+( \||  )", "[time]$1 [rate]$2"),
         (r"\d[\d,]* keys/s", "[rate] keys/s"),
         // Where a line breaks depends on the time in it.
