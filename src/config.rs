@@ -112,9 +112,7 @@ impl Config {
             }
         };
         let path = Reading::new(matches).file();
-        let strict = path
-            .as_ref()
-            .map_or(Ok(File::default()), |path| File::load(path));
+        let strict = path.as_ref().map_or(Ok(File::default()), |path| File::load(path));
         let lenient = path.map_or(File::default(), |path| File::salvage(&path));
         for file in [strict, Ok(lenient)] {
             let mut reading = Reading::new(matches);
@@ -131,11 +129,7 @@ impl Config {
 
     fn complete(
         reading: &mut Reading<'_>,
-        File {
-            settings: file,
-            is_secret,
-            fills_vars,
-        }: File,
+        File { settings: file, is_secret, fills_vars }: File,
         registry: &Registry,
     ) -> Result<Self, Failure> {
         if is_secret {

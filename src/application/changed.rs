@@ -34,26 +34,21 @@ impl Reload {
         let (sender, receiver) = mpsc::channel(READ_AHEAD);
         let mut working = JoinSet::new();
         working.spawn(async move { self.work(&sender).await });
-        stream::unfold(
-            (receiver, working),
-            |(mut receiver, mut working)| async move {
-                if let Some(batch) = receiver.recv().await {
-                    return Some((batch, (receiver, working)));
+        stream::unfold((receiver, working), |(mut receiver, mut working)| async move {
+            if let Some(batch) = receiver.recv().await {
+                return Some((batch, (receiver, working)));
+            }
+            // If the worker died, say so: the stream must not just end.
+            let ended = working.join_next().await?;
+            let failure = match ended {
+                Ok(Ok(())) => return None,
+                Ok(Err(failure)) => failure,
+                Err(error) => {
+                    Failure::new(FailureKind::Internal, "reading changes failed", error.to_string())
                 }
-                // If the worker died, say so: the stream must not just end.
-                let ended = working.join_next().await?;
-                let failure = match ended {
-                    Ok(Ok(())) => return None,
-                    Ok(Err(failure)) => failure,
-                    Err(error) => Failure::new(
-                        FailureKind::Internal,
-                        "reading changes failed",
-                        error.to_string(),
-                    ),
-                };
-                Some((Err(failure), (receiver, working)))
-            },
-        )
+            };
+            Some((Err(failure), (receiver, working)))
+        })
         .boxed()
     }
 
@@ -94,11 +89,8 @@ impl Reload {
         tracing::info!(id = %self.strategy.spec().id, why, "reading everything");
         self.progress.all_is_read(why);
         self.adopter.restart().await;
-        let mut entries = self.strategy.entries(
-            Ask::all(None)
-                .batch_size(self.batch_size)
-                .with_row_locations(),
-        );
+        let mut entries =
+            self.strategy.entries(Ask::all(None).batch_size(self.batch_size).with_row_locations());
         while let Some(batch) = entries.next().await {
             // Here the failure's kind decides, as in a full run.
             let batch = batch.map_err(Stop::Failed)?;

@@ -56,9 +56,6 @@ pub(super) fn run(command: &str, name: &str) -> Result<Secret, Failure> {
     match (ended, bytes) {
         (Some(status), _) if !status.success() => Err(failed(format!("it failed ({status})"))),
         (Some(_), Ok(bytes)) => Secret::first_line(&bytes).map_err(|why| failed(why.to_owned())),
-        _ => Err(failed(format!(
-            "it did not end within {} s",
-            COMMAND_TIMEOUT.as_secs()
-        ))),
+        _ => Err(failed(format!("it did not end within {} s", COMMAND_TIMEOUT.as_secs()))),
     }
 }

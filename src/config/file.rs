@@ -73,11 +73,7 @@ impl File {
         })?;
         let settings = FileSettings::deserialize(toml::Deserializer::from(table));
         let settings = settings.map_err(|error| invalid(&text, &shown, &error))?;
-        Ok(Self {
-            settings: settings.relative_to(path),
-            is_secret,
-            fills_vars,
-        })
+        Ok(Self { settings: settings.relative_to(path), is_secret, fills_vars })
     }
 
     /// The connections of a file that is otherwise not valid, as far as they can be read.
@@ -95,34 +91,22 @@ impl File {
                 }
             }
         }
-        Self {
-            settings: settings.relative_to(path),
-            is_secret,
-            fills_vars: false,
-        }
+        Self { settings: settings.relative_to(path), is_secret, fills_vars: false }
     }
 }
 
 /// Whether a URL in the file has a password.
 fn is_secret(table: &DeTable<'_>) -> bool {
     let urls = ["database_url", "primary_url", "cache_url"];
-    let said = urls
-        .iter()
-        .filter_map(|name| table.get(*name)?.get_ref().as_str());
-    said.map(variables::without)
-        .any(|url| Secret::new(url).holds_password())
+    let said = urls.iter().filter_map(|name| table.get(*name)?.get_ref().as_str());
+    said.map(variables::without).any(|url| Secret::new(url).holds_password())
 }
 
 /// Whether a value of `[vars]` is filled in.
 fn fills_vars(table: &DeTable<'_>) -> bool {
     let vars = table.get("vars").and_then(|vars| vars.get_ref().as_table());
     let mut values = vars.into_iter().flatten();
-    values.any(|(_, value)| {
-        value
-            .get_ref()
-            .as_str()
-            .is_some_and(|text| text.contains("${"))
-    })
+    values.any(|(_, value)| value.get_ref().as_str().is_some_and(|text| text.contains("${")))
 }
 
 impl FileSettings {

@@ -217,10 +217,7 @@ pub(super) fn variable(id: &str) -> String {
 
 /// The displayed defaults, by environment variable.
 pub fn defaults() -> BTreeMap<String, String> {
-    let all = [
-        RunSettings::defaults().said(),
-        ServeSettings::defaults().said(),
-    ];
+    let all = [RunSettings::defaults().said(), ServeSettings::defaults().said()];
     let all = all.iter().flatten();
     let shown = all.map(|(name, value)| (variable(name), text(value)));
     shown.filter(|(_, text)| !text.is_empty()).collect()
@@ -231,9 +228,7 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(list) => list.iter().map(text).collect::<Vec<_>>().join(", "),
         Value::Object(map) => {
-            let pairs = map
-                .iter()
-                .map(|(name, value)| format!("{name}={}", text(value)));
+            let pairs = map.iter().map(|(name, value)| format!("{name}={}", text(value)));
             pairs.collect::<Vec<_>>().join(", ")
         }
         Value::Null => "none".to_owned(),

@@ -40,10 +40,7 @@ pub(super) fn completed(url: &str) -> Result<Option<String>, Failure> {
     };
     let pairs: Vec<(String, String)> = parsed.query_pairs().into_owned().collect();
     let named = pairs.iter().find(|(name, _)| name == FILE);
-    let place = url
-        .split('?')
-        .next()
-        .and_then(|place| place.rsplit_once('@'));
+    let place = url.split('?').next().and_then(|place| place.rsplit_once('@'));
     let says_password = place.is_some_and(|(user, _)| user.matches(':').count() > 1);
     if named.is_none() && !parsed.username().is_empty() && says_password {
         return Ok(None);
@@ -79,10 +76,7 @@ impl Options {
         let Some(path) = path else { return Ok(None) };
         let Some(text) = text(&path)? else {
             return match named {
-                Some(_) => Err(unusable(
-                    &path,
-                    format!("{FILE} names it, and it is not there"),
-                )),
+                Some(_) => Err(unusable(&path, format!("{FILE} names it, and it is not there"))),
                 None => Ok(None),
             };
         };
@@ -110,8 +104,7 @@ impl Options {
     /// Of an option that is given twice, the last counts.
     fn get(&self, name: &str) -> Option<&str> {
         let mut all = self.all.iter().rev();
-        all.find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        all.find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     fn fill(&self, url: &mut Url, says_password: bool) -> Result<(), Failure> {
@@ -137,10 +130,7 @@ impl Options {
         if let Some(password) = self.get("password").filter(|_| is_mine && !says_password) {
             url.set_password(Some(password)).map_err(unfit)?;
         }
-        let said: Vec<String> = url
-            .query_pairs()
-            .map(|(name, _)| name.into_owned())
-            .collect();
+        let said: Vec<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
         for (option, parameter) in PARAMETERS {
             let is_said =
                 said.iter().any(|name| name == parameter) || (option == "socket" && says_host);
@@ -185,9 +175,7 @@ fn value_of(text: &str) -> String {
     let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''));
     let inner = match quote.and_then(|quote| text[1..].rsplit_once(quote)) {
         Some((inner, _)) => inner,
-        None => text
-            .split_once(" #")
-            .map_or(text, |(value, _)| value.trim_end()),
+        None => text.split_once(" #").map_or(text, |(value, _)| value.trim_end()),
     };
     let (mut value, mut chars) = (String::new(), inner.chars());
     while let Some(c) = chars.next() {
@@ -215,9 +203,7 @@ mod tests {
         let (path, all) = (Path::new("my.cnf").to_owned(), of_client(file));
         let mut url = Url::parse(url).expect("a URL");
         let says_password = url.password().is_some();
-        Options { path, all }
-            .fill(&mut url, says_password)
-            .expect("a URL");
+        Options { path, all }.fill(&mut url, says_password).expect("a URL");
         url.into()
     }
 
@@ -226,20 +212,11 @@ mod tests {
         let file = "user=no\n[client]\nuser = shop\npassword=\"p@ s#s\"\nhost=h\nport=7\ndatabase=d\n\
                     ssl_ca=/ca # ours\nsocket=/s\n[mysqld]\nuser=mysql\n";
         for (url, expected) in [
-            (
-                "mysql:///",
-                "mysql://shop:p%40%20s%23s@h:7/d?socket=%2Fs&ssl-ca=%2Fca",
-            ),
+            ("mysql:///", "mysql://shop:p%40%20s%23s@h:7/d?socket=%2Fs&ssl-ca=%2Fca"),
             ("mysql://x/y", "mysql://shop:p%40%20s%23s@x/y?ssl-ca=%2Fca"),
-            (
-                "mysql://shop@x:1/y",
-                "mysql://shop:p%40%20s%23s@x:1/y?ssl-ca=%2Fca",
-            ),
+            ("mysql://shop@x:1/y", "mysql://shop:p%40%20s%23s@x:1/y?ssl-ca=%2Fca"),
             ("mysql://root@x/y", "mysql://root@x/y?ssl-ca=%2Fca"),
-            (
-                "mysql://shop:own@x/y?ssl-ca=z",
-                "mysql://shop:own@x/y?ssl-ca=z",
-            ),
+            ("mysql://shop:own@x/y?ssl-ca=z", "mysql://shop:own@x/y?ssl-ca=z"),
         ] {
             assert_eq!(filled(file, url), expected);
         }

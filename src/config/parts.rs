@@ -109,22 +109,12 @@ fn of_family(family: &Family) -> Result<(Secret, Provenance), Failure> {
         Ok(kind) => kind.to_owned(),
         // Django names a module: django.db.backends.mysql.
         Err(names) => take(names).map_or_else(String::new, |kind| {
-            let kind = kind
-                .rsplit('.')
-                .next()
-                .unwrap_or_default()
-                .to_ascii_lowercase();
+            let kind = kind.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
             plain_scheme(&kind).to_owned()
         }),
     };
-    let [database, host, port, user, password] = [
-        family.database,
-        family.host,
-        family.port,
-        family.user,
-        family.password,
-    ]
-    .map(take);
+    let [database, host, port, user, password] =
+        [family.database, family.host, family.port, family.user, family.password].map(take);
     let url = match (kind.as_str(), database) {
         ("sqlite", Some(file)) => format!("sqlite:{}", encoded(&file, "/")),
         (kind, Some(database)) if SERVERS.contains(&kind) => {
@@ -164,15 +154,8 @@ fn place(kind: &str, host: Option<String>, port: Option<String>, database: &str)
     match host {
         None => format!("localhost{port}/{database}"),
         Some(socket) if socket.starts_with('/') => {
-            let parameter = if kind.starts_with("postgres") {
-                "host"
-            } else {
-                "socket"
-            };
-            format!(
-                "localhost{port}/{database}?{parameter}={}",
-                encoded(&socket, "")
-            )
+            let parameter = if kind.starts_with("postgres") { "host" } else { "socket" };
+            format!("localhost{port}/{database}?{parameter}={}", encoded(&socket, ""))
         }
         Some(host) if host.matches(':').count() > 1 && !host.starts_with('[') => {
             format!("[{host}]{port}/{database}")

@@ -59,10 +59,7 @@ struct Shipped {
 
 impl JobTable {
     fn over(self, base: Self) -> Self {
-        Self {
-            job: self.job.over(base.job),
-            run: self.run.gentle_by_latency().over(base.run),
-        }
+        Self { job: self.job.over(base.job), run: self.run.gentle_by_latency().over(base.run) }
     }
 
     /// A complete job, or what it lacks.
@@ -164,11 +161,7 @@ mod tests {
 
     fn own_jobs(text: &str) -> Result<OwnJobs, Failure> {
         let file: File = parse_toml(text, "shopwarm.toml")?;
-        Ok(OwnJobs {
-            jobs: file.schedule,
-            file: "shopwarm.toml".to_owned(),
-            zone: TimeZone::UTC,
-        })
+        Ok(OwnJobs { jobs: file.schedule, file: "shopwarm.toml".to_owned(), zone: TimeZone::UTC })
     }
 
     #[test]
@@ -179,11 +172,7 @@ mod tests {
         let jobs = own(peak).expect("valid").jobs;
         assert_eq!(jobs.keys().collect::<Vec<_>>(), ["peak"]);
         let part = own("[schedule.nightly]\nconcurrency = 5").expect_err("a part of a job");
-        assert!(
-            part.to_string()
-                .contains("schedule.nightly: cron is missing"),
-            "{part}"
-        );
+        assert!(part.to_string().contains("schedule.nightly: cron is missing"), "{part}");
         let hint = part.hint.unwrap_or_default();
         assert!(hint.contains("the shipped job `nightly` is off"), "{hint}");
     }
@@ -247,10 +236,7 @@ mod tests {
         assert_eq!(nightly.file, None, "what it warms is shipped");
         let peak = &jobs["peak"];
         assert_eq!(peak.warmup, ["catalog/hot-products", "ordering"]);
-        assert_eq!(
-            (peak.settings.limit, peak.overlap),
-            (Some(Count::new(7)), Overlap::Queue)
-        );
+        assert_eq!((peak.settings.limit, peak.overlap), (Some(Count::new(7)), Overlap::Queue));
         assert_eq!(peak.grace, Duration::ZERO);
         assert_eq!(peak.jitter, Duration::from_secs(90));
         assert_eq!(peak.zone.iana_name(), Some("Europe/Berlin"));
@@ -266,62 +252,26 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         for (text, why, hint) in [
-            (
-                "nightly]\n\ncron = \"61 2 * * *\"",
-                "line 3: cron: `61 2 * * *`",
-                None,
-            ),
-            (
-                "nightly]\ncrom = \"\"",
-                "line 2: unknown field `crom`",
-                Some("`cron`"),
-            ),
+            ("nightly]\n\ncron = \"61 2 * * *\"", "line 3: cron: `61 2 * * *`", None),
+            ("nightly]\ncrom = \"\"", "line 2: unknown field `crom`", Some("`cron`")),
             (
                 "nightly]\ntimezone = \"Berlin\"",
                 "line 2: timezone: there is no time zone `Berlin`; did you mean `Europe/Berlin`?",
                 None,
             ),
-            (
-                "nightly]\nconcurrency = 0",
-                "line 2: concurrency: 0 is not from 1 to 1000",
-                None,
-            ),
-            (
-                "nightly]\nconcurrency = 1001",
-                "line 2: concurrency: 1001",
-                None,
-            ),
-            (
-                "nightly]\nlimit = 0",
-                "line 2: limit: 0 is less than 1",
-                None,
-            ),
-            (
-                "nightly]\nwarmup = []",
-                "line 2: warmup: the list is empty",
-                None,
-            ),
+            ("nightly]\nconcurrency = 0", "line 2: concurrency: 0 is not from 1 to 1000", None),
+            ("nightly]\nconcurrency = 1001", "line 2: concurrency: 1001", None),
+            ("nightly]\nlimit = 0", "line 2: limit: 0 is less than 1", None),
+            ("nightly]\nwarmup = []", "line 2: warmup: the list is empty", None),
             ("nightly]\nwarmup = 3", "expected \"all\", or a list", None),
-            (
-                "nightly]\ngrace = \"soon\"",
-                "line 2: grace: `soon` is not a duration",
-                None,
-            ),
+            ("nightly]\ngrace = \"soon\"", "line 2: grace: `soon` is not a duration", None),
             (
                 "nightly]\noverlap = \"skipp\"",
                 "line 2: overlap: unknown value `skipp`: use `skip` or `queue`",
                 Some("`skip`"),
             ),
-            (
-                "nigthly]\nconcurrency = 5",
-                "schedule.nigthly: cron is missing",
-                Some("`nightly`"),
-            ),
-            (
-                "peak]\ncron = \"30 8 * * *\"",
-                "schedule.peak: warmup is missing",
-                None,
-            ),
+            ("nigthly]\nconcurrency = 5", "schedule.nigthly: cron is missing", Some("`nightly`")),
+            ("peak]\ncron = \"30 8 * * *\"", "schedule.peak: warmup is missing", None),
             (
                 "Peak]\ncron = \"30 8 * * *\"\nwarmup = \"all\"",
                 "schedule.Peak: a job's name starts",
@@ -330,10 +280,7 @@ mod tests {
         ] {
             let failure = merged(&format!("[schedule.{text}")).expect_err(why);
             let said = failure.to_string();
-            assert!(
-                said.contains(why) && said.contains("shopwarm.toml"),
-                "{said}"
-            );
+            assert!(said.contains(why) && said.contains("shopwarm.toml"), "{said}");
             match hint {
                 Some(hint) => assert!(failure.hint.is_some_and(|h| h.contains(hint)), "{said}"),
                 None => assert_eq!(failure.hint, None, "{said}"),

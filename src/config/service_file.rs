@@ -33,11 +33,7 @@ fn says(place: &str, name: &str) -> bool {
     let (_, rest) = place.split_once("://").unwrap_or(("", place));
     let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
     let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let has_port = |host: &str| {
-        host.rsplit(':')
-            .next()
-            .is_some_and(|p| p.parse::<u16>().is_ok())
-    };
+    let has_port = |host: &str| host.rsplit(':').next().is_some_and(|p| p.parse::<u16>().is_ok());
     match name {
         "host" | "hostaddr" => !hosts.is_empty(),
         "port" => hosts.contains(':') && hosts.split(',').any(has_port),
@@ -59,11 +55,7 @@ fn of_service(service: &str) -> Result<Vec<(String, String)>, Failure> {
     }
     let users = users.unwrap_or_else(|| PathBuf::from("~/.pg_service.conf"));
     let what = format!("there is no PostgreSQL service {}", shown(service));
-    let why = format!(
-        "neither {} nor {} has it",
-        users.display(),
-        systems.display()
-    );
+    let why = format!("neither {} nor {} has it", users.display(), systems.display());
     Err(Failure::new(FailureKind::Config, what, why)
         .hint("correct the name, or name the file in PGSERVICEFILE"))
 }
@@ -84,10 +76,7 @@ fn section(
     let mut found: Option<Vec<(String, String)>> = None;
     let mut is_inside = false;
     for line in text.lines().map(str::trim) {
-        if let Some(name) = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             // As for PostgreSQL, the first section of the name counts.
             is_inside = name == service && found.is_none();
             if is_inside {
@@ -116,9 +105,7 @@ mod tests {
     fn the_first_section_of_the_name_counts() {
         let text = "host=x\n[a]\nhost = y\n# c\n[shop]\nhost=a,b\npassword=p=q\n\n[shop]\nport=1\n";
         let path = Path::new("services");
-        let found = section(text, "shop", path)
-            .expect("a file")
-            .expect("a service");
+        let found = section(text, "shop", path).expect("a file").expect("a service");
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(found, [pair("host", "a,b"), pair("password", "p=q")]);
         assert_eq!(section(text, "none", path), Ok(None));
@@ -133,10 +120,7 @@ mod tests {
         for (place, said) in [
             ("postgres:///", &[][..]),
             ("postgres://u@h/d", &["host", "user", "dbname"]),
-            (
-                "postgres://u:p@[::1]:5/d",
-                &["host", "port", "user", "password", "dbname"],
-            ),
+            ("postgres://u:p@[::1]:5/d", &["host", "port", "user", "password", "dbname"]),
             ("postgres://a:1,b/", &["host", "port"]),
         ] {
             let all = ["host", "port", "user", "password", "dbname"];

@@ -30,10 +30,8 @@ impl Reading<'_> {
         };
         if token.expose().len() < MIN_TOKEN {
             let why = format!("it is shorter than {MIN_TOKEN} characters");
-            return Err(
-                Failure::new(FailureKind::Config, "the token is too easy to guess", why)
-                    .hint("make one with: openssl rand -hex 32"),
-            );
+            return Err(Failure::new(FailureKind::Config, "the token is too easy to guess", why)
+                .hint("make one with: openssl rand -hex 32"));
         }
         self.show("token", Some("(set)".to_owned()), from);
         Ok(Some(token))
@@ -60,9 +58,6 @@ impl Reading<'_> {
         let Some(path) = &serve.file.token_file else {
             return Ok(None);
         };
-        Ok(Some((
-            self.secret(path)?,
-            Provenance::File(self.path.clone()),
-        )))
+        Ok(Some((self.secret(path)?, Provenance::File(self.path.clone()))))
     }
 }

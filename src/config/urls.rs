@@ -36,13 +36,7 @@ pub(super) const DATABASE: Url = Url {
     older: None,
     in_parts: true,
     is_cache: false,
-    ways: |c| {
-        Ways::new(
-            &c.database_url,
-            &c.database_url_file,
-            &c.database_url_command,
-        )
-    },
+    ways: |c| Ways::new(&c.database_url, &c.database_url_file, &c.database_url_command),
 };
 
 pub(super) const PRIMARY: Url = Url {
@@ -72,8 +66,7 @@ impl Url {
     }
 
     fn flags(self) -> [String; 3] {
-        self.settings()
-            .map(|name| format!("--{}", name.replace('_', "-")))
+        self.settings().map(|name| format!("--{}", name.replace('_', "-")))
     }
 
     fn variables(self) -> [String; 3] {
@@ -158,9 +151,7 @@ impl Reading<'_> {
             let from = Provenance::Environment(variables[way].clone());
             return Ok(Some((secret, from_way(way, from))));
         }
-        let older = url
-            .older
-            .and_then(|name| Some((std::env::var(name).ok()?, name)));
+        let older = url.older.and_then(|name| Some((std::env::var(name).ok()?, name)));
         if let Some((text, name)) = older.filter(|(text, _)| !text.is_empty()) {
             let from = Provenance::Environment(name.to_owned());
             return Ok(Some((Secret::new(text), from)));
@@ -206,11 +197,7 @@ impl Reading<'_> {
         names: &[String; 3],
         kind: FailureKind,
     ) -> Result<Option<(usize, Secret)>, Failure> {
-        let is_given = [
-            ways.url.is_some(),
-            ways.file.is_some(),
-            ways.command.is_some(),
-        ];
+        let is_given = [ways.url.is_some(), ways.file.is_some(), ways.command.is_some()];
         let given = names.iter().zip(is_given).filter(|(_, is_given)| *is_given);
         let given: Vec<&str> = given.map(|(name, _)| name.as_str()).collect();
         if given.len() > 1 {

@@ -49,9 +49,8 @@ fn filled(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Strin
             filled.push('$');
             continue;
         };
-        let (inside, behind) = inside
-            .split_once('}')
-            .ok_or("`${` is not closed with `}`; write $$ for a dollar")?;
+        let (inside, behind) =
+            inside.split_once('}').ok_or("`${` is not closed with `}`; write $$ for a dollar")?;
         let (name, default) = match inside.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (inside, None),

@@ -60,10 +60,9 @@ fn about_format(there: Format, here: Format) -> Advice {
 fn about_packing(packing: Packing, form: Form) -> Option<Advice> {
     let here = form.coding.compression;
     let (what, todo) = match packing {
-        Packing::Foreign(name) => (
-            format!("are compressed with {name}"),
-            "shopwarm writes gzip, zstd and lz4".to_owned(),
-        ),
+        Packing::Foreign(name) => {
+            (format!("are compressed with {name}"), "shopwarm writes gzip, zstd and lz4".to_owned())
+        }
         Packing::Known(there) if there == here => return None,
         // Short ones are not compressed then.
         Packing::Known(Compression::None) if form.coding.compress_from > 0 => return None,
@@ -105,10 +104,7 @@ fn is_alike(stored: &Json, ours: &Json) -> bool {
     match (stored, ours) {
         (Json::Array(_), Json::Array(_)) => true,
         (Json::Object(stored), Json::Object(ours)) => {
-            let shared = ours
-                .keys()
-                .filter(|name| stored.contains_key(*name))
-                .count();
+            let shared = ours.keys().filter(|name| stored.contains_key(*name)).count();
             2 * shared >= ours.len()
         }
         _ => false,
@@ -168,10 +164,7 @@ impl Seen {
                 true => format!("add types = {{ {} }}", types.collect::<Vec<_>>().join(", ")),
                 false => "add numbers = \"string\"".to_owned(),
             };
-            all.push(advice(
-                format!("have numbers as strings ({})", names.join(", ")),
-                line,
-            ));
+            all.push(advice(format!("have numbers as strings ({})", names.join(", ")), line));
         }
         if self.sql_dates {
             let what = "have dates as SQL prints them".to_owned();
@@ -184,10 +177,7 @@ impl Seen {
         if let Some(class) = self.class {
             let what = "name their class in `@class`".to_owned();
             let class = Json::from(class);
-            all.push(advice(
-                what,
-                format!("add fields = {{ \"@class\" = {class} }}"),
-            ));
+            all.push(advice(what, format!("add fields = {{ \"@class\" = {class} }}")));
         }
         all
     }
@@ -240,10 +230,7 @@ mod tests {
     fn what_differs_is_a_line_to_add() {
         let ours = json!({"id": 1, "price": 1.5, "at": "2026-01-02T12:00:00", "name": "1"});
         for (stored, expected) in [
-            (
-                r#"{"id":1,"price":2,"at":"2026-01-02T12:00:00","name":"a"}"#,
-                &[][..],
-            ),
+            (r#"{"id":1,"price":2,"at":"2026-01-02T12:00:00","name":"a"}"#, &[][..]),
             ("a:1:{s:2:\"id\";i:1;}", &["add format = \"php\""]),
             (
                 r#"{"id":"1","price":"2.00","at":"2026-01-02 12:00:00","name":"2"}"#,
@@ -253,10 +240,7 @@ mod tests {
                 r#"{"id":1,"price":"2.00","at":1767355200}"#,
                 &["add types = { price = \"string\" }", "add dates = \"unix\""],
             ),
-            (
-                r#"{"@class":"shop.P","id":1}"#,
-                &["add fields = { \"@class\" = \"shop.P\" }"],
-            ),
+            (r#"{"@class":"shop.P","id":1}"#, &["add fields = { \"@class\" = \"shop.P\" }"]),
             (
                 r#"{"value":{"id":1,"price":2,"name":""},"expires":1}"#,
                 &["build the envelope in the query, with the row under `value`"],

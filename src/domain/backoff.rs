@@ -32,10 +32,7 @@ mod tests {
         let mut backoff = Backoff::new(millis(10), millis(35));
         for most in [10, 20, 35, 35] {
             let pause = backoff.pause();
-            assert!(
-                pause <= millis(most) && pause >= millis(most) / 2,
-                "{pause:?}"
-            );
+            assert!(pause <= millis(most) && pause >= millis(most) / 2, "{pause:?}");
         }
     }
 }

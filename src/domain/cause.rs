@@ -142,10 +142,7 @@ mod tests {
         }
         Cause::count(&mut causes, Origin::Cache, "k", "NOPERM may not");
         Cause::count(&mut causes, Origin::Lost, "k", "NOPERM may not");
-        let seen: Vec<_> = causes
-            .iter()
-            .map(|c| (c.message.as_str(), c.keys))
-            .collect();
+        let seen: Vec<_> = causes.iter().map(|c| (c.message.as_str(), c.keys)).collect();
         let expected = [
             ("column `c2` cannot be a score: … has more digits", 4956),
             ("two rows have the name …", 4956),

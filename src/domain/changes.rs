@@ -144,11 +144,7 @@ impl Since {
     pub fn new(micros: i64, overlap: Duration) -> Self {
         let overlap = i64::try_from(overlap.as_secs()).unwrap_or(i64::MAX);
         // One more: clocks of two of the database's processes may differ by their rounding.
-        let utc = micros
-            .div_euclid(1_000_000)
-            .saturating_sub(1)
-            .saturating_sub(overlap)
-            .max(0);
+        let utc = micros.div_euclid(1_000_000).saturating_sub(1).saturating_sub(overlap).max(0);
         Self { utc }
     }
 
@@ -204,13 +200,8 @@ mod tests {
 
     #[test]
     fn what_is_open_is_not_seen_yet() {
-        let mut moment = Moment {
-            origin: String::new(),
-            clock: 100,
-            now: 100,
-            oldest_open: None,
-            doubt: None,
-        };
+        let mut moment =
+            Moment { origin: String::new(), clock: 100, now: 100, oldest_open: None, doubt: None };
         assert_eq!(moment.unseen_from(), 100);
         moment.oldest_open = Some(70);
         assert_eq!(moment.unseen_from(), 70);

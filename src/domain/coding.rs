@@ -71,10 +71,7 @@ impl Format {
 
 impl From<Format> for Coding {
     fn from(format: Format) -> Self {
-        Self {
-            format,
-            ..Self::default()
-        }
+        Self { format, ..Self::default() }
     }
 }
 
@@ -144,10 +141,7 @@ mod tests {
             ("{}", "a:0:{}"),
             ("[1,\"a\"]", "a:2:{i:0;i:1;i:1;s:1:\"a\";}"),
             ("{\"7\":1,\"07\":2}", "a:2:{i:7;i:1;s:2:\"07\";i:2;}"),
-            (
-                "{\"a\":1,\"b\":2,\"a\":3}",
-                "a:2:{s:1:\"a\";i:3;s:1:\"b\";i:2;}",
-            ),
+            ("{\"a\":1,\"b\":2,\"a\":3}", "a:2:{s:1:\"a\";i:3;s:1:\"b\";i:2;}"),
         ] {
             let stored = stored(Format::Php, json).expect(json);
             assert_eq!(String::from_utf8_lossy(&stored), expected, "{json}");
@@ -157,10 +151,7 @@ mod tests {
     #[test]
     fn what_would_lose_digits_is_named() {
         for (json, place) in [
-            (
-                "{\"a\":[1,18446744073709551615]}",
-                "a[1]: 18446744073709551615",
-            ),
+            ("{\"a\":[1,18446744073709551615]}", "a[1]: 18446744073709551615"),
             ("[0.1000000000000000055]", "[0]: 0.1000000000000000055"),
             ("1e999", "1e+999"),
         ] {
@@ -189,10 +180,7 @@ mod tests {
         let long = format!("[{}1]", "\"käse\",".repeat(20_000));
         for compression in [Compression::Gzip, Compression::Zstd, Compression::Lz4] {
             for text in ["[]", &long] {
-                let coding = Coding {
-                    compression,
-                    ..Coding::default()
-                };
+                let coding = Coding { compression, ..Coding::default() };
                 let stored = || {
                     let mut out = b"key".to_vec();
                     coding.encode(text.as_bytes(), &mut out).expect("frame");
@@ -202,19 +190,13 @@ mod tests {
                 assert_eq!(bytes, stored());
                 assert_eq!(Compression::of(&bytes), compression);
                 assert_eq!(
-                    coding
-                        .decode(&bytes)
-                        .map(|json| json.to_string())
-                        .as_deref(),
+                    coding.decode(&bytes).map(|json| json.to_string()).as_deref(),
                     Some(text)
                 );
                 assert!(text.len() < 100 || bytes.len() < text.len() / 10);
                 // A reader that expects a frame has no use for anything else.
                 assert_eq!(coding.decode(text.as_bytes()), None);
-                let from = Coding {
-                    compress_from: 1000,
-                    ..coding
-                };
+                let from = Coding { compress_from: 1000, ..coding };
                 assert!(from.decode(text.as_bytes()).is_some());
                 assert!(from.decode(&bytes).is_some());
                 assert_eq!(coding.decode(&bytes[..bytes.len() - 5]), None);
@@ -227,18 +209,11 @@ mod tests {
         let seed = fastrand::u64(..);
         let mut random = fastrand::Rng::with_seed(seed);
         let json = "{\"a\":[1,-2.5,\"xyz\",null,true],\"b\":{\"5\":{}}}";
-        let compressions = [
-            Compression::None,
-            Compression::Gzip,
-            Compression::Zstd,
-            Compression::Lz4,
-        ];
+        let compressions =
+            [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Lz4];
         for format in [Format::Php, Format::Msgpack] {
             for compression in compressions {
-                let coding = Coding {
-                    compression,
-                    ..format.into()
-                };
+                let coding = Coding { compression, ..format.into() };
                 let mut good = Vec::new();
                 coding.encode(json.as_bytes(), &mut good).expect("a value");
                 let whole = coding.decode(&good);

@@ -89,10 +89,7 @@ impl Report {
             // If a strategy broke off, nobody knows which keys are missing: no share allows that.
             Outcome::Incomplete => {
                 !self.strategies.iter().any(StrategyReport::is_unfinished)
-                    && self
-                        .gates
-                        .fail_under
-                        .is_some_and(|least| self.reaches(least))
+                    && self.gates.fail_under.is_some_and(|least| self.reaches(least))
             }
             Outcome::Interrupted | Outcome::Deadline => false,
         }

@@ -118,10 +118,7 @@ impl Sum for Counts {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks with a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 pub(crate) fn is_zero(n: &u64) -> bool {
     *n == 0
 }
@@ -151,10 +148,7 @@ mod tests {
 
     #[test]
     fn a_share_of_nothing_or_of_an_unknown_whole_is_none() {
-        let warmed = |warmed| Counts {
-            warmed,
-            ..Counts::default()
-        };
+        let warmed = |warmed| Counts { warmed, ..Counts::default() };
         let (none, five) = (warmed(0), warmed(5));
         assert_eq!(five.success_rate(Some(Expected::about(20))), Some(0.25));
         assert_eq!(none.success_rate(Some(Expected::exactly(0))), None);
@@ -163,22 +157,12 @@ mod tests {
 
     #[test]
     fn what_is_there_already_is_warm_and_what_has_no_data_is_not_missing() {
-        let counts = Counts {
-            warmed: 1,
-            skipped: 9,
-            absent: 2,
-            withdrawn: 1,
-            ..Counts::default()
-        };
+        let counts = Counts { warmed: 1, skipped: 9, absent: 2, withdrawn: 1, ..Counts::default() };
         assert_eq!(counts.already_there(), 6);
         let rate = |counts: &Counts, keys| counts.success_rate(Some(Expected::exactly(keys)));
         assert_eq!(rate(&counts, 10), Some(1.0));
         assert_eq!(rate(&counts, 17), Some(0.5));
-        let nothing = Counts {
-            skipped: 3,
-            absent: 3,
-            ..Counts::default()
-        };
+        let nothing = Counts { skipped: 3, absent: 3, ..Counts::default() };
         assert_eq!(rate(&nothing, 3), None);
     }
 }

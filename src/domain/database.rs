@@ -47,10 +47,7 @@ pub struct Sql {
 impl Sql {
     /// One text for all databases.
     pub fn any(text: &str) -> Self {
-        Self {
-            any: Some(text.to_owned()),
-            ..Self::default()
-        }
+        Self { any: Some(text.to_owned()), ..Self::default() }
     }
 
     /// The text for a database, its own before the portable one.
@@ -61,9 +58,7 @@ impl Sql {
     /// The text that a database, or `any`, has to itself.
     pub fn own(&self, database: &str) -> Option<&str> {
         let mut texts = self.texts().into_iter();
-        texts
-            .find(|(name, _)| name.strip_prefix("sql.") == Some(database))?
-            .1
+        texts.find(|(name, _)| name.strip_prefix("sql.") == Some(database))?.1
     }
 
     /// Each text by its field: `sql.any`, and one for each database.

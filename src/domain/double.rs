@@ -95,11 +95,7 @@ mod tests {
         ] {
             let double = exact(digits).expect(digits);
             let text = text.strip_suffix(".0").unwrap_or(text);
-            assert_eq!(
-                shown(double).parse::<f64>(),
-                text.parse::<f64>(),
-                "{digits}"
-            );
+            assert_eq!(shown(double).parse::<f64>(), text.parse::<f64>(), "{digits}");
         }
         assert_eq!(shown(12.5), "12.5");
         assert_eq!(shown(7.0), "7");
@@ -117,11 +113,7 @@ mod tests {
         );
         assert_eq!(check_document(br#"[1.50,{"a":-7}]"#), Ok(()));
         let refused = check_document(br#"{"a":[0.1,12345678901234567.89]}"#);
-        assert!(
-            refused
-                .expect_err("refused")
-                .starts_with("12345678901234567.89 has")
-        );
+        assert!(refused.expect_err("refused").starts_with("12345678901234567.89 has"));
         let deep = "[".repeat(200) + &"]".repeat(200);
         assert!(check_document(deep.as_bytes()).is_err());
     }

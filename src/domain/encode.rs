@@ -60,11 +60,9 @@ fn encode_plain(value: Scalar<'_>, out: &mut Vec<u8>) -> Result<(), String> {
         Scalar::Decimal(digits) => push_number(digits, out)?,
         Scalar::Text(bytes) => push_string(utf8(bytes)?, out)?,
         Scalar::Bytes(_) => {
-            return Err(
-                "binary data has no JSON form; give the column a type hint, base64 or \
+            return Err("binary data has no JSON form; give the column a type hint, base64 or \
                         string or json"
-                    .into(),
-            );
+                .into());
         }
         Scalar::Json(bytes) => push_compact_json(utf8(bytes)?, out)?,
         value => {
@@ -171,11 +169,7 @@ mod tests {
 
     fn noon(date: (i64, u8, u8), micros: i64, utc: bool) -> Scalar<'static> {
         Scalar::DateTime {
-            date: Date {
-                year: date.0,
-                month: date.1,
-                day: date.2,
-            },
+            date: Date { year: date.0, month: date.1, day: date.2 },
             micros: 12 * 3_600_000_000 + micros,
             utc,
         }
@@ -197,57 +191,22 @@ mod tests {
             (Scalar::Decimal(long), None, long),
             (Scalar::Decimal("20.00"), None, "20.00"),
             (Scalar::Text("中文🎉".as_bytes()), None, "\"中文🎉\""),
-            (
-                Scalar::Text(b"a\"\\\n\0\x1b"),
-                None,
-                r#""a\"\\\n\u0000\u001b""#,
-            ),
+            (Scalar::Text(b"a\"\\\n\0\x1b"), None, r#""a\"\\\n\u0000\u001b""#),
             (Scalar::Text(b""), None, "\"\""),
-            (
-                Scalar::Json(b" {\"a b\" : [1, 2.50]}\n"),
-                None,
-                r#"{"a b":[1,2.50]}"#,
-            ),
-            (
-                Scalar::Uuid(uuid),
-                None,
-                "\"12345678-9abc-def0-1234-56789abcdef0\"",
-            ),
-            (
-                noon((2026, 1, 2), 0, true),
-                None,
-                "\"2026-01-02T12:00:00+00:00\"",
-            ),
-            (
-                noon((2026, 1, 2), 500_000, false),
-                None,
-                "\"2026-01-02T12:00:00.500000\"",
-            ),
-            (
-                Scalar::Time {
-                    micros: MICROS_PER_DAY,
-                    utc: false,
-                },
-                None,
-                "\"24:00:00\"",
-            ),
+            (Scalar::Json(b" {\"a b\" : [1, 2.50]}\n"), None, r#"{"a b":[1,2.50]}"#),
+            (Scalar::Uuid(uuid), None, "\"12345678-9abc-def0-1234-56789abcdef0\""),
+            (noon((2026, 1, 2), 0, true), None, "\"2026-01-02T12:00:00+00:00\""),
+            (noon((2026, 1, 2), 500_000, false), None, "\"2026-01-02T12:00:00.500000\""),
+            (Scalar::Time { micros: MICROS_PER_DAY, utc: false }, None, "\"24:00:00\""),
             (Scalar::Int(1), Some(Hint::Bool), "true"),
             (Scalar::Bytes(&[0]), Some(Hint::Bool), "false"),
             (Scalar::Text(b"12.50"), Some(Hint::Number), "12.50"),
             (Scalar::Int(7), Some(Hint::String), "\"7\""),
-            (
-                noon((2026, 1, 2), 0, false),
-                Some(Hint::String),
-                "\"2026-01-02T12:00:00\"",
-            ),
+            (noon((2026, 1, 2), 0, false), Some(Hint::String), "\"2026-01-02T12:00:00\""),
             (Scalar::Bytes(b"\xff\0"), Some(Hint::Base64), "\"/wA=\""),
             (Scalar::Text(b"[1, null]"), Some(Hint::Json), "[1,null]"),
         ] {
-            assert_eq!(
-                json(value, hint).as_deref(),
-                Ok(expected),
-                "{value:?} {hint:?}"
-            );
+            assert_eq!(json(value, hint).as_deref(), Ok(expected), "{value:?} {hint:?}");
         }
     }
 
@@ -264,20 +223,9 @@ mod tests {
             (noon((0, 0, 0), 0, false), None, "zero date"),
             (noon((-43, 3, 15), 0, false), None, "year -43"),
             (noon((12000, 1, 1), 0, false), None, "year 12000"),
-            (
-                Scalar::Time {
-                    micros: -1,
-                    utc: false,
-                },
-                None,
-                "outside the day",
-            ),
+            (Scalar::Time { micros: -1, utc: false }, None, "outside the day"),
             (Scalar::Int(2), Some(Hint::Bool), "read as bool"),
-            (
-                Scalar::Text(b"007"),
-                Some(Hint::Number),
-                "not a JSON number",
-            ),
+            (Scalar::Text(b"007"), Some(Hint::Number), "not a JSON number"),
             (Scalar::Text(b"1."), Some(Hint::Number), "not a JSON number"),
             (Scalar::Int(2), Some(Hint::Base64), "read as base64"),
         ] {
@@ -292,11 +240,7 @@ mod tests {
             let date = Date::from_unix_days(days);
             assert_eq!(date.to_unix_days(), days);
         }
-        let leap = Date {
-            year: 2024,
-            month: 2,
-            day: 29,
-        };
+        let leap = Date { year: 2024, month: 2, day: 29 };
         assert_eq!(leap.to_unix_days(), 19_782);
         assert_eq!(Date::from_unix_days(19_782), leap);
     }

@@ -263,9 +263,7 @@ impl EntryBatch {
     /// A copy of some entries. The first part takes failures, absent keys and warnings along.
     #[must_use]
     pub fn part(&mut self, range: Range<usize>) -> Self {
-        let bytes = self.slots[range.clone()]
-            .iter()
-            .map(|s| self.entry(s).bytes());
+        let bytes = self.slots[range.clone()].iter().map(|s| self.entry(s).bytes());
         let mut part = Self::with_capacity(bytes.sum::<u64>() as usize, range.len());
         part.failed = std::mem::take(&mut self.failed);
         part.absent = std::mem::take(&mut self.absent);
@@ -311,11 +309,7 @@ impl EntryBatch {
                 Form::Json => Value::Json(&self.buffer[slot.value.clone()]),
                 Form::Collection(collection, ends) => Value::Collection(
                     *collection,
-                    Pairs {
-                        buffer: &self.buffer,
-                        start: slot.value.start,
-                        ends,
-                    },
+                    Pairs { buffer: &self.buffer, start: slot.value.start, ends },
                 ),
             },
             version: slot.version,

@@ -89,24 +89,15 @@ mod tests {
     fn an_estimate_that_was_reached_is_no_whole() {
         assert_eq!(Expected::about(10).beyond(9), Some(Expected::about(10)));
         assert_eq!(Expected::about(10).beyond(10), None);
-        assert_eq!(
-            Expected::exactly(10).beyond(10),
-            Some(Expected::exactly(10))
-        );
+        assert_eq!(Expected::exactly(10).beyond(10), Some(Expected::exactly(10)));
         assert_eq!(Expected::exactly(10).beyond(11), None);
     }
 
     #[test]
     fn a_sum_knows_no_more_than_its_parts() {
         let (ten, about) = (Some(Expected::exactly(10)), Some(Expected::about(5)));
-        assert_eq!(
-            Expected::sum([ten, ten].into_iter()),
-            Some(Expected::exactly(20))
-        );
-        assert_eq!(
-            Expected::sum([ten, about].into_iter()),
-            Some(Expected::about(15))
-        );
+        assert_eq!(Expected::sum([ten, ten].into_iter()), Some(Expected::exactly(20)));
+        assert_eq!(Expected::sum([ten, about].into_iter()), Some(Expected::about(15)));
         assert_eq!(Expected::sum([ten, None].into_iter()), None);
         // A run that did not begin knows of no strategy.
         assert_eq!(Expected::sum(std::iter::empty()), None);

@@ -93,10 +93,7 @@ impl Failure {
 
     /// Whether the cache itself failed: gone, or unable to store anything.
     pub fn ends_run_of_cache(&self) -> bool {
-        matches!(
-            self.kind,
-            FailureKind::CacheUnreachable | FailureKind::CacheRefused
-        )
+        matches!(self.kind, FailureKind::CacheUnreachable | FailureKind::CacheRefused)
     }
 
     /// Whether the run cannot go on: a server is gone or refuses everything.
@@ -120,10 +117,7 @@ impl Failure {
 
     /// Whether the database or the cache does not answer.
     pub fn is_unreachable(&self) -> bool {
-        matches!(
-            self.kind,
-            FailureKind::SourceUnreachable | FailureKind::CacheUnreachable
-        )
+        matches!(self.kind, FailureKind::SourceUnreachable | FailureKind::CacheUnreachable)
     }
 
     /// Whether the history should record that a run could not start because of it. A person who

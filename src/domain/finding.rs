@@ -46,22 +46,14 @@ impl Finding {
     }
 
     fn new(check: impl Into<String>, level: Level, text: impl Into<String>) -> Self {
-        Self {
-            check: check.into(),
-            level,
-            text: text.into(),
-            hint: None,
-        }
+        Self { check: check.into(), level, text: text.into(), hint: None }
     }
 
     /// The finding that a failure is.
     pub fn of(check: impl Into<String>, failure: &Failure) -> Self {
         let check = check.into();
         let text = failure.about(&check);
-        Self {
-            hint: failure.hint.clone(),
-            ..Self::failed(check, failure.kind, text)
-        }
+        Self { hint: failure.hint.clone(), ..Self::failed(check, failure.kind, text) }
     }
 
     #[must_use]

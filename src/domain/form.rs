@@ -37,11 +37,7 @@ impl Form {
     /// What stored bytes mean; `None`: they are not of this form.
     pub fn read(self, stored: &[u8]) -> Option<Json> {
         match self.is_text() {
-            true => Some(
-                std::str::from_utf8(&self.coding.unpack(stored)?)
-                    .ok()?
-                    .into(),
-            ),
+            true => Some(std::str::from_utf8(&self.coding.unpack(stored)?).ok()?.into()),
             false => self.coding.decode(stored),
         }
     }

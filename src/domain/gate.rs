@@ -53,31 +53,15 @@ impl Verified {
     /// not there.
     pub fn new(mut found: Report, require: Requirement, what: String) -> Self {
         let may_fail = require.allows(&found);
-        found.gates = Gates {
-            fail_under: may_fail.then_some(Percent::whole(0)),
-            ..found.gates
-        };
-        Self {
-            found,
-            require,
-            what,
-            sampled: false,
-        }
+        found.gates = Gates { fail_under: may_fail.then_some(Percent::whole(0)), ..found.gates };
+        Self { found, require, what, sampled: false }
     }
 
     /// Of what a run has just warmed, which has judged for itself what failed, and whether there was
     /// anything.
     pub fn after_run(mut found: Report, require: Requirement, what: String) -> Self {
-        found.gates = Gates {
-            fail_under: Some(Percent::whole(0)),
-            allow_empty: true,
-        };
-        Self {
-            found,
-            require,
-            what,
-            sampled: false,
-        }
+        found.gates = Gates { fail_under: Some(Percent::whole(0)), allow_empty: true };
+        Self { found, require, what, sampled: false }
     }
 
     /// Says whether only some keys were compared.
@@ -99,9 +83,7 @@ impl Default for Requirement {
     /// Every key.
     fn default() -> Self {
         let share = Percent::whole(100);
-        Self {
-            gates: vec![Gate { name: None, share }],
-        }
+        Self { gates: vec![Gate { name: None, share }] }
     }
 }
 

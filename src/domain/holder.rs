@@ -45,10 +45,7 @@ impl Holder {
 
     /// What a key holds, whoever put it there.
     pub fn found(key: &str, value: &[u8]) -> Self {
-        Self {
-            key: key.to_owned(),
-            ..serde_json::from_slice(value).unwrap_or_default()
-        }
+        Self { key: key.to_owned(), ..serde_json::from_slice(value).unwrap_or_default() }
     }
 
     /// Whether it says what a run says.
@@ -74,25 +71,13 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |text: &str| shortened(&printable(text.as_bytes()), 200);
         if !self.is_known() {
-            return write!(
-                f,
-                "the lock key {} holds a value that no run wrote",
-                shown(&self.key)
-            );
+            return write!(f, "the lock key {} holds a value that no run wrote", shown(&self.key));
         }
         let (command, host, run_id) = (&self.command, &self.host, &self.run_id);
         let [command, host, run_id] = [command, host, run_id].map(|text| shown(text));
-        write!(
-            f,
-            "`{command}` on {host} (process {}, run {run_id})",
-            self.pid
-        )?;
+        write!(f, "`{command}` on {host} (process {}, run {run_id})", self.pid)?;
         match self.age() {
-            Some(age) => write!(
-                f,
-                ", started {} ago",
-                exactly(Duration::from_secs(age.as_secs()))
-            ),
+            Some(age) => write!(f, ", started {} ago", exactly(Duration::from_secs(age.as_secs()))),
             None => Ok(()),
         }
     }

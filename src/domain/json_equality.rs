@@ -14,19 +14,13 @@ pub fn normal_form(text: &[u8]) -> Vec<u8> {
         match value {
             Value::Array(items) => items.into_iter().map(sorted).collect(),
             Value::Object(fields) => {
-                let fields = fields
-                    .into_iter()
-                    .map(|(name, value)| (name, sorted(value)));
+                let fields = fields.into_iter().map(|(name, value)| (name, sorted(value)));
                 let fields: BTreeMap<String, Value> = fields.collect();
                 fields.into_iter().collect()
             }
             Value::Number(number) => {
                 let (negative, digits, exponent) = decimal(&number.to_string());
-                Value::from(vec![
-                    Value::from(negative),
-                    Value::from(digits),
-                    Value::from(exponent),
-                ])
+                Value::from(vec![Value::from(negative), Value::from(digits), Value::from(exponent)])
             }
             value => value,
         }
@@ -91,11 +85,7 @@ fn compare(
 }
 
 fn field(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// Whether a reader gets the same from both.
@@ -135,9 +125,7 @@ pub(super) fn decimal(text: &str) -> (bool, String, i64) {
         return (false, digits, 0);
     }
     let exponent: i64 = exponent.trim_start_matches('+').parse().unwrap_or(i64::MAX);
-    let exponent = exponent
-        .saturating_sub(fraction.len() as i64)
-        .saturating_add(zeros as i64);
+    let exponent = exponent.saturating_sub(fraction.len() as i64).saturating_add(zeros as i64);
     (negative, digits, exponent)
 }
 
@@ -243,10 +231,7 @@ impl Profile {
             Some(_) => return false,
             None => path.rsplit_once('.').map_or("", |(parent, _)| parent),
         };
-        other
-            .0
-            .get(parent)
-            .is_some_and(|kinds| kinds.contains(&Kind::Object))
+        other.0.get(parent).is_some_and(|kinds| kinds.contains(&Kind::Object))
     }
 }
 
@@ -328,20 +313,10 @@ mod tests {
                 "`cost` would be new",
             ]
         );
+        assert_eq!(changes(&["[1]"]), ["the value is an object and would be a list"]);
         assert_eq!(
-            changes(&["[1]"]),
-            ["the value is an object and would be a list"]
-        );
-        assert_eq!(
-            old.changes(
-                &profile(&[r#"{"id":1,"cost":1,"tags":[],"sub":{"n":1}}"#]),
-                true
-            ),
-            [
-                "`id` was a text and is now a number",
-                "`price` is gone",
-                "`cost` is new"
-            ]
+            old.changes(&profile(&[r#"{"id":1,"cost":1,"tags":[],"sub":{"n":1}}"#]), true),
+            ["`id` was a text and is now a number", "`price` is gone", "`cost` is new"]
         );
     }
 }

@@ -84,19 +84,12 @@ impl FromStr for KeyTemplate {
         if !literal.is_empty() {
             parts.push(Part::Literal(literal));
         }
-        Ok(Self {
-            text: text.to_owned(),
-            parts,
-            prefix: String::new(),
-        })
+        Ok(Self { text: text.to_owned(), parts, prefix: String::new() })
     }
 }
 
 fn is_column_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$')
 }
 
 impl fmt::Display for KeyTemplate {
@@ -110,8 +103,7 @@ impl KeyTemplate {
     #[must_use]
     pub fn with_prefix(mut self, prefix: &str) -> Self {
         if !prefix.is_empty() && !self.parts.is_empty() {
-            self.text
-                .insert_str(0, &prefix.replace('{', "{{").replace('}', "}}"));
+            self.text.insert_str(0, &prefix.replace('{', "{{").replace('}', "}}"));
             self.parts.insert(0, Part::Literal(prefix.to_owned()));
             self.prefix.insert_str(0, prefix);
         }
@@ -122,11 +114,8 @@ impl KeyTemplate {
     #[must_use]
     pub fn filled(&self, column: &str, value: &str) -> Self {
         let escaped = |text: &str| text.replace('{', "{{").replace('}', "}}");
-        let mut filled = Self {
-            text: String::new(),
-            parts: Vec::new(),
-            prefix: self.prefix.clone(),
-        };
+        let mut filled =
+            Self { text: String::new(), parts: Vec::new(), prefix: self.prefix.clone() };
         for part in &self.parts {
             let part = match part {
                 Part::Column(name) if name == column => Part::Literal(value.to_owned()),
@@ -176,10 +165,7 @@ impl KeyTemplate {
 
     /// What every key of the template begins with.
     pub fn literal_start(&self) -> String {
-        let start = self
-            .parts
-            .iter()
-            .take_while(|part| matches!(part, Part::Literal(_)));
+        let start = self.parts.iter().take_while(|part| matches!(part, Part::Literal(_)));
         start.map(Part::literal).collect()
     }
 
@@ -215,10 +201,7 @@ impl KeyTemplate {
         let own = namespace::all(&self.prefix);
         let start = self.literal_start();
         let may_be_own = own.starts_with(&start) || start.starts_with(&own);
-        Ok(BoundKey {
-            parts,
-            own: may_be_own.then(|| own.into_bytes()),
-        })
+        Ok(BoundKey { parts, own: may_be_own.then(|| own.into_bytes()) })
     }
 }
 

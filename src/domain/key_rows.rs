@@ -44,9 +44,7 @@ impl UniqueKeys {
     pub fn of(rows: impl IntoIterator<Item = (String, bool, Option<String>)>) -> Self {
         let mut keys: Vec<(String, bool, Option<Vec<String>>)> = Vec::new();
         for (name, is_primary, column) in rows {
-            let same = keys
-                .iter()
-                .position(|(known, is, _)| *known == name && *is == is_primary);
+            let same = keys.iter().position(|(known, is, _)| *known == name && *is == is_primary);
             let at = same.unwrap_or_else(|| {
                 keys.push((name, is_primary, Some(Vec::new())));
                 keys.len() - 1
@@ -112,10 +110,7 @@ mod tests {
     use super::*;
 
     fn table(name: &str) -> TableName {
-        TableName {
-            name: name.to_owned(),
-            parts: vec![name.to_owned()],
-        }
+        TableName { name: name.to_owned(), parts: vec![name.to_owned()] }
     }
 
     fn primary(columns: &[&str]) -> UniqueKeys {
@@ -138,10 +133,7 @@ mod tests {
             equal: Vec::new(),
         };
         let mut unique = primary(&["id"]);
-        assert_eq!(
-            prices.unfixed(std::slice::from_ref(&unique)),
-            Some(&table("prices"))
-        );
+        assert_eq!(prices.unfixed(std::slice::from_ref(&unique)), Some(&table("prices")));
         unique.others.push(vec!["product_id".to_owned()]);
         assert_eq!(prices.unfixed(&[unique]), None);
         assert!(prices.unfixed(&[UniqueKeys::default()]).is_some(), "a view");
@@ -157,16 +149,9 @@ mod tests {
             tables: vec![table("product"), table("texts"), table("brand")],
             fixed: vec![of(0, "id")],
             numbers: vec![of(1, "language")],
-            equal: vec![
-                (of(1, "product"), of(0, "id")),
-                (of(2, "id"), of(0, "brand")),
-            ],
+            equal: vec![(of(1, "product"), of(0, "id")), (of(2, "id"), of(0, "brand"))],
         };
-        let keys = [
-            primary(&["id"]),
-            primary(&["product", "language"]),
-            primary(&["id"]),
-        ];
+        let keys = [primary(&["id"]), primary(&["product", "language"]), primary(&["id"])];
         assert_eq!(query.unfixed(&keys), None);
         let mut texts = keys.clone();
         texts[1].texts.push("language".to_owned());

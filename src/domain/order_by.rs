@@ -42,10 +42,7 @@ impl OrderBy {
     pub fn bound(&self, columns: &[&str]) -> Result<Self, String> {
         let bind = |term: &OrderTerm| {
             let column = find(term, columns)?.to_owned();
-            Ok(OrderTerm {
-                column,
-                ..term.clone()
-            })
+            Ok(OrderTerm { column, ..term.clone() })
         };
         let bound: Result<_, String> = self.0.iter().map(bind).collect();
         bound.map(Self)
@@ -62,13 +59,10 @@ fn find<'c>(term: &OrderTerm, columns: &[&'c str]) -> Result<&'c str, String> {
     let alike: Vec<&&str> = columns.iter().filter(is_alike).collect();
     match alike.as_slice() {
         [column] => Ok(column),
-        [] => Err(format!(
-            "the query does not return {name} (it returns {})",
-            columns.join(", ")
-        )),
-        [one, other, ..] => Err(format!(
-            "{name} may mean {one} or {other}; write the one that you mean in quotes"
-        )),
+        [] => Err(format!("the query does not return {name} (it returns {})", columns.join(", "))),
+        [one, other, ..] => {
+            Err(format!("{name} may mean {one} or {other}; write the one that you mean in quotes"))
+        }
     }
 }
 
@@ -86,12 +80,7 @@ impl FromStr for OrderBy {
                 None => (after, None),
             };
             let (descending, nulls_first) = direction(how)?;
-            terms.push(OrderTerm {
-                column,
-                is_quoted,
-                descending,
-                nulls_first,
-            });
+            terms.push(OrderTerm { column, is_quoted, descending, nulls_first });
             match more {
                 Some(more) => rest = more,
                 None => return Ok(Self(terms)),
@@ -142,10 +131,7 @@ fn no_column(text: &str) -> String {
 }
 
 fn direction(text: &str) -> Result<(bool, Option<bool>), String> {
-    let words: Vec<String> = text
-        .split_whitespace()
-        .map(str::to_ascii_uppercase)
-        .collect();
+    let words: Vec<String> = text.split_whitespace().map(str::to_ascii_uppercase).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (descending, nulls) = match words.as_slice() {
         ["ASC", nulls @ ..] => (false, nulls),
@@ -188,14 +174,8 @@ mod tests {
         let columns = ["id", "languageCode", "order", "a\"b"];
         let bound = |text| bound(text, &columns);
         let names = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect());
-        assert_eq!(
-            bound("languageCode, order DESC NULLS LAST"),
-            names(&["languageCode", "order"])
-        );
-        assert_eq!(
-            bound("LANGUAGECODE asc, ID"),
-            names(&["languageCode", "id"])
-        );
+        assert_eq!(bound("languageCode, order DESC NULLS LAST"), names(&["languageCode", "order"]));
+        assert_eq!(bound("LANGUAGECODE asc, ID"), names(&["languageCode", "id"]));
         assert_eq!(
             bound("\"order\" desc, `id`, [languageCode]"),
             names(&["order", "id", "languageCode"])
@@ -213,10 +193,7 @@ mod tests {
             ("id; DROP VIEW v", "is not a column"),
             ("id USING <", "ASC or DESC"),
             ("\"id", "not closed"),
-            (
-                "colour",
-                "does not return colour (it returns id, languageCode",
-            ),
+            ("colour", "does not return colour (it returns id, languageCode"),
             ("\"ID\"", "does not return ID"),
         ] {
             let error = bound(text).expect_err(text);

@@ -45,9 +45,7 @@ impl std::str::FromStr for Percent {
         }
         let whole: u64 = whole.parse().map_err(|_| wrong())?;
         let fraction: u64 = format!("{fraction:0<6}").parse().map_err(|_| wrong())?;
-        let millionths = whole
-            .checked_mul(1_000_000)
-            .and_then(|w| w.checked_add(fraction));
+        let millionths = whole.checked_mul(1_000_000).and_then(|w| w.checked_add(fraction));
         match millionths {
             // It may be meant as a share of 1.
             Some(value @ 1..1_000_000) if digits == text => {

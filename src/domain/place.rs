@@ -83,9 +83,7 @@ fn find_word(text: &str, word: &str) -> Option<usize> {
         !before.ends_with(is_part) && !after.starts_with(is_part)
     };
     let last = word.rsplit('.').next().unwrap_or_default();
-    let mut words = [word.as_str(), last]
-        .into_iter()
-        .filter(|word| !word.is_empty());
+    let mut words = [word.as_str(), last].into_iter().filter(|word| !word.is_empty());
     words.find_map(|word| {
         let mut found = text.match_indices(word).map(|(at, _)| at);
         found.find(|at| is_whole(at, word))

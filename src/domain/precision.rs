@@ -44,9 +44,7 @@ impl Precision {
 
 /// That of a time of day, with a zone or without.
 fn of_time(time: &[u8]) -> Precision {
-    let zone = time
-        .iter()
-        .position(|b| matches!(b, b'Z' | b'+' | b'-' | b' '));
+    let zone = time.iter().position(|b| matches!(b, b'Z' | b'+' | b'-' | b' '));
     let time = &time[..zone.unwrap_or(time.len())];
     let (time, fraction) = match time.iter().position(|b| matches!(b, b'.' | b',')) {
         Some(point) => (&time[..point], &time[point + 1..]),
@@ -84,15 +82,9 @@ mod tests {
             ("\"2026-01-31 10:20:30.000001\"", Precision::Exact),
             ("\"2026-01-31T10:20:30.5Z\"", Precision::Exact),
             ("\"2026-01-31/7\"", Precision::Exact),
-            (
-                "\"2026-01-31 10:20:30/2026-01-31 10:20:31+00\"",
-                Precision::Second,
-            ),
+            ("\"2026-01-31 10:20:30/2026-01-31 10:20:31+00\"", Precision::Second),
             ("\"2026-01-31 10:20:30/2026-01-31\"", Precision::Day),
-            (
-                "\"2026-01-31 10:20:30/2026-01-31 10:20:31.5\"",
-                Precision::Exact,
-            ),
+            ("\"2026-01-31 10:20:30/2026-01-31 10:20:31.5\"", Precision::Exact),
             ("\"2026-01-31 10:20:30/7\"", Precision::Exact),
             ("\"4711\"", Precision::Exact),
             ("\"\"", Precision::Exact),

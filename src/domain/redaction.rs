@@ -205,11 +205,7 @@ impl<'a> Url<'a> {
             shown.push('@');
         }
         shown.push_str(self.place);
-        shown.push_str(if self.is_path_plain() {
-            self.path
-        } else {
-            "/***"
-        });
+        shown.push_str(if self.is_path_plain() { self.path } else { "/***" });
         if self.query.is_some() {
             shown.push_str(&format!("?{HIDDEN}"));
         }
@@ -250,10 +246,7 @@ fn is_host(place: &str) -> bool {
     let is_address = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
-        .is_some_and(|host| {
-            host.chars()
-                .all(|c| c.is_ascii_hexdigit() || ":.".contains(c))
-        });
+        .is_some_and(|host| host.chars().all(|c| c.is_ascii_hexdigit() || ":.".contains(c)));
     let is_name = host.is_empty() || is_plain(host) || is_address;
     let is_folder = is_socket && is_plain(&host.replace("%2F", "-").replace("%2f", "-"));
     let is_port = port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok());
@@ -268,15 +261,9 @@ mod tests {
     fn a_url_is_shown_without_its_secrets() {
         for (text, shown) in [
             ("postgres://u:s3cret@h/db", "postgres://u:***@h/db"),
-            (
-                "postgres://u:s3cret@h/db?password=s3cret",
-                "postgres://u:***@h/db?***",
-            ),
+            ("postgres://u:s3cret@h/db?password=s3cret", "postgres://u:***@h/db?***"),
             ("postgres://u@[::1]:5432/db", "postgres://u@[::1]:5432/db"),
-            (
-                "postgres://u:s3cret@%2Frun%2Fpg/db",
-                "postgres://u:***@%2Frun%2Fpg/db",
-            ),
+            ("postgres://u:s3cret@%2Frun%2Fpg/db", "postgres://u:***@%2Frun%2Fpg/db"),
             ("postgres:///db?host=/run", "postgres:///db?***"),
             ("mysql://u:s3c@ret@h/db", "mysql://u:***@h/db"),
             ("mysql://u:s3cret@h/db;s3cret", "mysql://u:***@h/***"),
@@ -285,26 +272,11 @@ mod tests {
             ("redis://h/s3cret", "redis://h/***"),
             ("redis://h/0#s3cret", "redis://h/0"),
             ("rediss://s3cret@h", "rediss://***@h"),
-            (
-                "redis+sentinel://u:s3cret@a:1,b:2/main/0",
-                "redis+sentinel://u:***@a:1,b:2/main/0",
-            ),
-            (
-                "redis+sentinel://a:1,[::1]:2/main",
-                "redis+sentinel://a:1,[::1]:2/main",
-            ),
-            (
-                "rediss+cluster://s3cret@a:1,b?x=s3cret",
-                "rediss+cluster://***@a:1,b?***",
-            ),
-            (
-                "redis+unix:///run/r.sock?pass=s3cret",
-                "redis+unix:///run/r.sock?***",
-            ),
-            (
-                "sqlite:/srv/my shop.db?mode=ro",
-                "sqlite:/srv/my shop.db?***",
-            ),
+            ("redis+sentinel://u:s3cret@a:1,b:2/main/0", "redis+sentinel://u:***@a:1,b:2/main/0"),
+            ("redis+sentinel://a:1,[::1]:2/main", "redis+sentinel://a:1,[::1]:2/main"),
+            ("rediss+cluster://s3cret@a:1,b?x=s3cret", "rediss+cluster://***@a:1,b?***"),
+            ("redis+unix:///run/r.sock?pass=s3cret", "redis+unix:///run/r.sock?***"),
+            ("sqlite:/srv/my shop.db?mode=ro", "sqlite:/srv/my shop.db?***"),
             ("sqlite::memory:", "sqlite::memory:"),
         ] {
             assert_eq!(url(text), shown, "{text}");
@@ -362,26 +334,14 @@ mod tests {
     fn a_url_in_a_text_is_hidden_and_the_text_is_not() {
         for (said, shown) in [
             ("nothing of the kind", "nothing of the kind"),
-            (
-                "none of postgres://, mysql://, sqlite:",
-                "none of postgres://, mysql://, sqlite:",
-            ),
-            (
-                "no command 'redis://:s3cret@h/0' here",
-                "no command 'redis://:***@h/0' here",
-            ),
+            ("none of postgres://, mysql://, sqlite:", "none of postgres://, mysql://, sqlite:"),
+            ("no command 'redis://:s3cret@h/0' here", "no command 'redis://:***@h/0' here"),
             (
                 "x=http://u:s3cret@h postgres://u:s3cret@h",
                 "x=(set, not a valid URL) postgres://u:***@h",
             ),
-            (
-                "'redis://:s3 s3'cret@h/0' is none",
-                "'(set, not a valid URL)' is none",
-            ),
-            (
-                "\x1b[33mredis://s3cret@h\x1b[0m",
-                "\x1b[33mredis://***@h\x1b[0m",
-            ),
+            ("'redis://:s3 s3'cret@h/0' is none", "'(set, not a valid URL)' is none"),
+            ("\x1b[33mredis://s3cret@h\x1b[0m", "\x1b[33mredis://***@h\x1b[0m"),
         ] {
             assert_eq!(text(said), shown);
         }

@@ -269,10 +269,7 @@ pub struct LimitedBy {
 
 impl LimitedBy {
     pub fn new(by: Limiter, time: Duration) -> Self {
-        Self {
-            by: by.name().to_owned(),
-            seconds: millis(time) as f64 / 1000.0,
-        }
+        Self { by: by.name().to_owned(), seconds: millis(time) as f64 / 1000.0 }
     }
 }
 
@@ -337,10 +334,7 @@ impl Report {
     }
 
     pub fn totals(&self) -> Counts {
-        Counts {
-            elapsed: self.elapsed,
-            ..self.strategies.iter().map(|s| s.stats).sum()
-        }
+        Counts { elapsed: self.elapsed, ..self.strategies.iter().map(|s| s.stats).sum() }
     }
 
     pub fn outcome(&self) -> Outcome {

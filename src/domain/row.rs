@@ -18,12 +18,7 @@ pub struct RowBatch {
 
 impl RowBatch {
     pub fn new(columns: usize) -> Self {
-        Self {
-            columns,
-            text: Vec::new(),
-            ends: Vec::new(),
-            errors: Vec::new(),
-        }
+        Self { columns, text: Vec::new(), ends: Vec::new(), errors: Vec::new() }
     }
 
     /// Appends the next cell, which `encode` writes as JSON. Its error costs that cell alone.
@@ -32,9 +27,8 @@ impl RowBatch {
         let mut result = encode(&mut self.text);
         let length = self.text.len() - start;
         if result.is_ok() && length > MAX_VALUE_BYTES {
-            result = Err(format!(
-                "{length} bytes is more than a value may have ({MAX_VALUE_BYTES})"
-            ));
+            result =
+                Err(format!("{length} bytes is more than a value may have ({MAX_VALUE_BYTES})"));
         }
         if let Err(error) = result {
             self.text.truncate(start);
@@ -58,10 +52,7 @@ impl RowBatch {
     }
 
     pub fn row(&self, index: usize) -> Row<'_> {
-        Row {
-            batch: self,
-            first: index * self.columns,
-        }
+        Row { batch: self, first: index * self.columns }
     }
 }
 
@@ -79,11 +70,7 @@ impl<'a> Row<'a> {
     /// The encoder's words.
     pub fn json(&self, column: usize) -> Result<&'a [u8], &'a str> {
         let cell = self.first + column;
-        let start = if cell == 0 {
-            0
-        } else {
-            self.batch.ends[cell - 1]
-        };
+        let start = if cell == 0 { 0 } else { self.batch.ends[cell - 1] };
         let json = &self.batch.text[start..self.batch.ends[cell]];
         if !json.is_empty() {
             return Ok(json);
@@ -145,11 +132,7 @@ pub struct Column {
 impl Column {
     /// A column of whole numbers.
     pub fn integer(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            kind: ColumnKind::Integer,
-            declared: String::new(),
-        }
+        Self { name: name.to_owned(), kind: ColumnKind::Integer, declared: String::new() }
     }
 
     /// Whether it holds dates or times, by its type's name; arrays of them too.

@@ -81,30 +81,16 @@ impl RunInfo {
     /// A run that starts now.
     pub fn new(command: String, trigger: Trigger) -> Self {
         let started = SystemTime::now();
-        let unix = started
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let unix = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // A random part distinguishes runs of the same millisecond, here and on other machines.
         let id = format!("{:012x}-{:08x}", unix.as_millis(), fastrand::u32(..));
         let host = gethostname::gethostname().to_string_lossy().into_owned();
-        Self {
-            id,
-            command,
-            flags: Flags::default(),
-            trigger,
-            job: None,
-            host,
-            started,
-        }
+        Self { id, command, flags: Flags::default(), trigger, job: None, host, started }
     }
 
     /// The same command once more; `more`: another flag, unless it is set to something else.
     pub fn again(&self, more: &str) -> String {
-        let Flags {
-            everywhere,
-            reading,
-            own,
-        } = &self.flags;
+        let Flags { everywhere, reading, own } = &self.flags;
         let given = format!("{own}{reading}{everywhere}");
         let name = more.split_inclusive(' ').next().unwrap_or_default();
         let more = match more.is_empty() || given.contains(name) {
@@ -117,11 +103,7 @@ impl RunInfo {
     /// The same without a flag.
     #[must_use]
     pub fn without(&self, name: &str) -> Self {
-        let Flags {
-            everywhere,
-            reading,
-            own,
-        } = &self.flags;
+        let Flags { everywhere, reading, own } = &self.flags;
         Self {
             flags: Flags {
                 everywhere: everywhere.clone(),

@@ -10,11 +10,7 @@ use super::strategy::StrategyId;
 
 /// A strategy that completed, of which some keys were warmed and some failed.
 pub fn strategy(name: &str, warmed: u64, failed: u64) -> StrategyReport {
-    let stats = Counts {
-        warmed,
-        failed,
-        ..Counts::default()
-    };
+    let stats = Counts { warmed, failed, ..Counts::default() };
     let id = StrategyId::new("catalog", name);
     StrategyReport::new(id, 1, Duration::from_secs(1), stats)
 }
@@ -22,20 +18,12 @@ pub fn strategy(name: &str, warmed: u64, failed: u64) -> StrategyReport {
 /// One that broke off.
 pub fn failed(name: &str, warmed: u64, expected: Option<Expected>) -> StrategyReport {
     let failure = Failure::new(FailureKind::Query, "the query failed", "an error in it");
-    StrategyReport {
-        status: Status::Failed(failure),
-        expected,
-        ..strategy(name, warmed, 0)
-    }
+    StrategyReport { status: Status::Failed(failure), expected, ..strategy(name, warmed, 0) }
 }
 
 /// One that was stopped.
 pub fn cancelled(name: &str, warmed: u64, expected: Option<Expected>) -> StrategyReport {
-    StrategyReport {
-        status: Status::Cancelled,
-        expected,
-        ..strategy(name, warmed, 0)
-    }
+    StrategyReport { status: Status::Cancelled, expected, ..strategy(name, warmed, 0) }
 }
 
 pub fn report(strategies: Vec<StrategyReport>) -> Report {
@@ -53,19 +41,13 @@ pub fn report(strategies: Vec<StrategyReport>) -> Report {
 }
 
 pub fn stopped(stop: Stop, strategies: Vec<StrategyReport>) -> Report {
-    Report {
-        stopped: Some(stop),
-        ..report(strategies)
-    }
+    Report { stopped: Some(stop), ..report(strategies) }
 }
 
 /// With a gate for the share of keys that must not fail.
 pub fn gated(fail_under: &str, strategies: Vec<StrategyReport>) -> Report {
     Report {
-        gates: Gates {
-            fail_under: fail_under.parse().ok(),
-            allow_empty: false,
-        },
+        gates: Gates { fail_under: fail_under.parse().ok(), allow_empty: false },
         ..report(strategies)
     }
 }

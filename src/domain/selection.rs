@@ -60,9 +60,7 @@ impl Selection {
                 Self::Strategies(_) => known.names.extend([own.clone(), family]),
                 _ => known.names.extend([context, own.clone(), family]),
             }
-            known
-                .open
-                .extend((variants == Variants::NotKnown).then_some(own));
+            known.open.extend((variants == Variants::NotKnown).then_some(own));
         }
         names.iter().try_for_each(|name| known.check(kind, name))
     }
@@ -206,10 +204,7 @@ fn meant(mut definition: Definition, selection: &Selection, filter: &Filter) -> 
     if !is_named || !tagged || filter.excludes(&spec.id) {
         return None;
     }
-    definition.wanted = Wanted {
-        only,
-        except: variants_of(&filter.exclude, &definition),
-    };
+    definition.wanted = Wanted { only, except: variants_of(&filter.exclude, &definition) };
     Some(definition)
 }
 

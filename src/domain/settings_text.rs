@@ -68,9 +68,9 @@ fn unclosed(text: &str, line: usize) -> Option<(usize, &'static str)> {
 pub fn plain(message: &str) -> String {
     let message = message.replace("unknown variant `", "unknown value `");
     match message.contains("unknown value `") {
-        true => message
-            .replace(", expected one of ", ": use one of ")
-            .replace(", expected ", ": use "),
+        true => {
+            message.replace(", expected one of ", ": use one of ").replace(", expected ", ": use ")
+        }
         false => message,
     }
 }
@@ -105,10 +105,7 @@ mod tests {
                 "a = 1\nb = ###\nx\n\nc = ###\ny z\n###\n",
                 "line 2: the text that begins here has no closing ###",
             ),
-            (
-                "a = 1\nb = '''\nx\n",
-                "line 2: the text that begins here has no closing '''",
-            ),
+            ("a = 1\nb = '''\nx\n", "line 2: the text that begins here has no closing '''"),
             ("a = ###\nx \\q\n###\nb = ###\n###\n", "line 2: "),
             ("a = ###\nx\n###\nprority\n", "line 4: key with no value"),
             ("a = \"x\nb = 1\n", "line 1: invalid basic string"),

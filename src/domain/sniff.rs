@@ -44,10 +44,7 @@ const FOREIGN: [(&[u8], &str); 9] = [
     (b"\x80\x03", PICKLE),
     (b"\x80\x04", PICKLE),
     (b"\x80\x05", PICKLE),
-    (
-        b"\x00\x01\x00\x00\x00\xff\xff\xff\xff",
-        ".NET's BinaryFormatter",
-    ),
+    (b"\x00\x01\x00\x00\x00\xff\xff\xff\xff", ".NET's BinaryFormatter"),
 ];
 
 const PICKLE: &str = "a Python pickle";
@@ -71,10 +68,9 @@ impl Sniffed {
     /// How it can be read; `None`: it cannot.
     pub fn coding(&self) -> Option<Coding> {
         match (self.packing, &self.content) {
-            (Packing::Known(compression), Content::Known(format, _)) => Some(Coding {
-                compression,
-                ..(*format).into()
-            }),
+            (Packing::Known(compression), Content::Known(format, _)) => {
+                Some(Coding { compression, ..(*format).into() })
+            }
             _ => None,
         }
     }
@@ -82,10 +78,7 @@ impl Sniffed {
 
 pub fn sniff(stored: &[u8]) -> Sniffed {
     let (packing, bytes) = unpacked(stored);
-    Sniffed {
-        packing,
-        content: content(&bytes),
-    }
+    Sniffed { packing, content: content(&bytes) }
 }
 
 fn unpacked(stored: &[u8]) -> (Packing, Cow<'_, [u8]>) {
@@ -153,10 +146,7 @@ fn is_php_object(text: &str) -> bool {
         digits.len() < rest.len() && digits.starts_with(":\"")
     };
     let is_array = text.starts_with("a:");
-    let has_object = || {
-        text.match_indices(";O:")
-            .any(|(at, _)| is_object(&text[at + 1..]))
-    };
+    let has_object = || text.match_indices(";O:").any(|(at, _)| is_object(&text[at + 1..]));
     text.ends_with('}') && (is_object(text) || is_array && has_object())
 }
 
@@ -173,27 +163,14 @@ mod tests {
         assert!(known(Format::Php)(&sniff(b"a:1:{s:1:\"a\";i:1;}").content));
         assert!(known(Format::Msgpack)(&sniff(b"\x81\xa1a\xc3").content));
         for (bytes, expected) in [
-            (
-                &b"O:8:\"stdClass\":1:{s:1:\"a\";i:1;}"[..],
-                "serialized PHP objects",
-            ),
-            (
-                b"a:1:{i:0;O:1:\"P\":1:{s:4:\"\0*\0a\";i:1;}}",
-                "serialized PHP objects",
-            ),
+            (&b"O:8:\"stdClass\":1:{s:1:\"a\";i:1;}"[..], "serialized PHP objects"),
+            (b"a:1:{i:0;O:1:\"P\":1:{s:4:\"\0*\0a\";i:1;}}", "serialized PHP objects"),
             (b"\x00\x00\x00\x02\x14\x01\x11\x01a\x06\x01", "igbinary"),
-            (
-                b"\x80\x04\x95\x0a\x00\x00\x00\x00\x00\x00\x00}\x94.",
-                "a Python pickle",
-            ),
+            (b"\x80\x04\x95\x0a\x00\x00\x00\x00\x00\x00\x00}\x94.", "a Python pickle"),
             (b"\xac\xed\x00\x05sr\x00\x04Shop", "serialized Java objects"),
             (b"\x04\x08{\x06I\"\x06a", "Ruby's Marshal"),
         ] {
-            assert_eq!(
-                sniff(bytes).content,
-                Content::Foreign(expected),
-                "{bytes:?}"
-            );
+            assert_eq!(sniff(bytes).content, Content::Foreign(expected), "{bytes:?}");
         }
         assert_eq!(sniff(b"<p>page</p>").content, Content::Text);
         assert_eq!(sniff(b"\xfe\xff\x00\x00").content, Content::Unknown);
@@ -203,10 +180,7 @@ mod tests {
     #[test]
     fn what_is_compressed_is_looked_into() {
         for compression in [Compression::Gzip, Compression::Zstd, Compression::Lz4] {
-            let coding = Coding {
-                compression,
-                ..Format::Php.into()
-            };
+            let coding = Coding { compression, ..Format::Php.into() };
             let mut stored = Vec::new();
             coding.encode(b"[1]", &mut stored).expect("a value");
             let sniffed = sniff(&stored);

@@ -29,10 +29,7 @@ pub struct StrategyId {
 
 impl StrategyId {
     pub fn new(context: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            context: context.into(),
-            name: name.into(),
-        }
+        Self { context: context.into(), name: name.into() }
     }
 
     /// The id of the definition's repetition with these values: `catalog/product-page:en`.
@@ -252,10 +249,9 @@ impl<C> Place<C> {
         Ok(match self {
             Self::Next => Place::Next,
             Self::Key(key) => Place::Key(find("map_key", key)?),
-            Self::Node { id, parent } => Place::Node {
-                id: find("tree_id", id)?,
-                parent: find("tree_parent", parent)?,
-            },
+            Self::Node { id, parent } => {
+                Place::Node { id: find("tree_id", id)?, parent: find("tree_parent", parent)? }
+            }
             Self::Score(score) => Place::Score(find("score", score)?),
         })
     }
@@ -373,10 +369,7 @@ mod tests {
     fn a_variant_is_named_by_its_values() {
         let id = StrategyId::new("catalog", "page");
         let variant = id.variant(["en-GB", "a/b, */", "ä"].into_iter());
-        assert_eq!(
-            variant.to_string(),
-            "catalog/page:en-GB:a%2Fb%2C%20%2A%2F:ä"
-        );
+        assert_eq!(variant.to_string(), "catalog/page:en-GB:a%2Fb%2C%20%2A%2F:ä");
         assert_eq!((variant.family(), id.family()), (id.clone(), id));
     }
 }

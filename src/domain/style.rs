@@ -105,15 +105,9 @@ fn redated(json: &[u8], dates: Dates) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len());
     let mut rest = json;
     while let Some(byte) = rest.first() {
-        let length = if *byte == b'"' {
-            string_length(rest)
-        } else {
-            1
-        };
+        let length = if *byte == b'"' { string_length(rest) } else { 1 };
         let (token, after) = rest.split_at(length);
-        let inner = token
-            .strip_prefix(b"\"")
-            .and_then(|t| t.strip_suffix(b"\""));
+        let inner = token.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\""));
         let moment = inner.and_then(|inner| Moment::parse(std::str::from_utf8(inner).ok()?));
         match moment {
             Some(moment) => moment.push(dates, &mut out),
@@ -211,10 +205,7 @@ mod tests {
 
     #[test]
     fn numbers_become_strings_wherever_they_are() {
-        let style = CellStyle {
-            numbers: Numbers::String,
-            ..CellStyle::default()
-        };
+        let style = CellStyle { numbers: Numbers::String, ..CellStyle::default() };
         for (json, expected) in [
             ("12.50", "\"12.50\""),
             ("-1e+300", "\"-1e+300\""),
@@ -234,37 +225,18 @@ mod tests {
         for (json, sql, unix) in [
             ("null", "null", "null"),
             ("\"2026-01-02\"", "\"2026-01-02\"", "1767312000"),
-            (
-                "\"2026-01-02T12:00:00+00:00\"",
-                "\"2026-01-02 12:00:00\"",
-                "1767355200",
-            ),
+            ("\"2026-01-02T12:00:00+00:00\"", "\"2026-01-02 12:00:00\"", "1767355200"),
             (
                 "\"2026-01-02T12:00:00.500000\"",
                 "\"2026-01-02 12:00:00.500000\"",
                 "1767355200.500000",
             ),
-            (
-                "\"1969-12-31T23:59:58.500000+00:00\"",
-                "\"1969-12-31 23:59:58.500000\"",
-                "-1.500000",
-            ),
-            (
-                "\"2026-01-02T12:00:00+05:30\"",
-                "\"2026-01-02 12:00:00\"",
-                "1767335400",
-            ),
+            ("\"1969-12-31T23:59:58.500000+00:00\"", "\"1969-12-31 23:59:58.500000\"", "-1.500000"),
+            ("\"2026-01-02T12:00:00+05:30\"", "\"2026-01-02 12:00:00\"", "1767335400"),
             ("\"12:00:00+00:00\"", "\"12:00:00\"", "\"12:00:00\""),
-            (
-                "[\"2026-01-02\",null]",
-                "[\"2026-01-02\",null]",
-                "[1767312000,null]",
-            ),
+            ("[\"2026-01-02\",null]", "[\"2026-01-02\",null]", "[1767312000,null]"),
         ] {
-            let with = |dates| CellStyle {
-                dates,
-                ..CellStyle::default()
-            };
+            let with = |dates| CellStyle { dates, ..CellStyle::default() };
             assert_eq!(styled(with(Dates::Sql), json), sql);
             assert_eq!(styled(with(Dates::Unix), json), unix);
             assert_eq!(styled(with(Dates::Iso), json), json);

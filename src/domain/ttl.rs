@@ -106,10 +106,7 @@ mod tests {
 
     #[test]
     fn no_jitter_is_exact() {
-        assert_eq!(
-            Ttl::new(Duration::from_mins(1), 0.0).millis_for(b"k"),
-            Some(60_000)
-        );
+        assert_eq!(Ttl::new(Duration::from_mins(1), 0.0).millis_for(b"k"), Some(60_000));
     }
 
     #[test]

@@ -78,10 +78,7 @@ fn check(values: &[Parameter]) -> Result<(), String> {
         if value.to_string().is_empty() {
             return Err("a value is empty".to_owned());
         }
-        if values[..at]
-            .iter()
-            .any(|earlier| earlier.to_string() == value.to_string())
-        {
+        if values[..at].iter().any(|earlier| earlier.to_string() == value.to_string()) {
             return Err(format!("`{value}` is listed twice"));
         }
     }

@@ -51,9 +51,7 @@ impl fmt::Display for Mark {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.mark, self.text)?;
-        self.next
-            .iter()
-            .try_for_each(|next| write!(f, "; next: {next}"))
+        self.next.iter().try_for_each(|next| write!(f, "; next: {next}"))
     }
 }
 
@@ -263,14 +261,8 @@ fn warmed(report: &Report) -> String {
     if let (Some(least), Outcome::Incomplete) = (report.gates.fail_under, report.outcome()) {
         text += &format!(", {least} required,");
     }
-    let limit = report
-        .limit
-        .map(|limit| format!(" (at most {} per strategy)", grouped(limit)));
-    format!(
-        "{text} in {}{}",
-        seconds(report.elapsed),
-        limit.unwrap_or_default()
-    )
+    let limit = report.limit.map(|limit| format!(" (at most {} per strategy)", grouped(limit)));
+    format!("{text} in {}{}", seconds(report.elapsed), limit.unwrap_or_default())
 }
 
 fn of_whole(part: u64, whole: Expected) -> String {
@@ -354,10 +346,7 @@ fn warm_wrong(report: &Report, info: &RunInfo) -> Option<String> {
     }
     let ids: Vec<String> = wrong.iter().map(|s| s.id.to_string()).collect();
     let command = format!("warmup strategy {}", ids.join(" "));
-    let info = RunInfo {
-        command,
-        ..info.clone()
-    };
+    let info = RunInfo { command, ..info.clone() };
     Some(info.again(""))
 }
 
@@ -366,10 +355,7 @@ fn list_wrong(found: &Report, info: &RunInfo) -> String {
     if found.is_denied() {
         return info.instead(DOCTOR);
     }
-    let selection = info
-        .command
-        .split_once(' ')
-        .map_or("all", |(_, words)| words);
+    let selection = info.command.split_once(' ').map_or("all", |(_, words)| words);
     let list = "keys list --state missing,different,wrong-type";
     info.instead(&format!("{list} {selection}{}", info.flags.reading))
 }

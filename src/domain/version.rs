@@ -17,25 +17,16 @@ pub struct Version {
 
 impl Version {
     /// The version of a value that is made of no row.
-    pub const EMPTY: Self = Self {
-        hash: 0,
-        precision: Precision::Exact,
-    };
+    pub const EMPTY: Self = Self { hash: 0, precision: Precision::Exact };
 
     /// The version that everything in a row makes.
     pub fn of_row(row: &[u8]) -> Self {
-        Self {
-            hash: FixedState::with_seed(SEED).hash_one(row),
-            precision: Precision::Exact,
-        }
+        Self { hash: FixedState::with_seed(SEED).hash_one(row), precision: Precision::Exact }
     }
 
     /// The version that a row's column says, in its JSON form.
     pub fn of_column(column: &[u8]) -> Self {
-        Self {
-            precision: Precision::of(column),
-            ..Self::of_row(column)
-        }
+        Self { precision: Precision::of(column), ..Self::of_row(column) }
     }
 
     /// How close in time two changes may be that it tells apart.
@@ -83,14 +74,8 @@ mod tests {
         use serde_json::json;
         assert!(is_newer(&json!(10), &json!(9)) && !is_newer(&json!(9), &json!(9)));
         assert!(is_newer(&json!("10"), &json!("9")));
-        assert!(is_newer(
-            &json!("2026-02-01T00:00:00"),
-            &json!("2026-01-31T00:00:00")
-        ));
-        assert!(is_newer(
-            &json!(9_007_199_254_740_993_i64),
-            &json!(9_007_199_254_740_992_i64)
-        ));
+        assert!(is_newer(&json!("2026-02-01T00:00:00"), &json!("2026-01-31T00:00:00")));
+        assert!(is_newer(&json!(9_007_199_254_740_993_i64), &json!(9_007_199_254_740_992_i64)));
         assert!(!is_newer(&json!("b"), &json!(1)) && !is_newer(&json!(null), &json!(null)));
     }
 

@@ -22,11 +22,7 @@ pub fn keys(n: u64) -> String {
 
 /// The same of a noun with a regular plural: `1 field`, `2 fields`.
 pub fn counted(n: usize, noun: &str) -> String {
-    format!(
-        "{} {noun}{}",
-        grouped(n as u64),
-        if n == 1 { "" } else { "s" }
-    )
+    format!("{} {noun}{}", grouped(n as u64), if n == 1 { "" } else { "s" })
 }
 
 /// The first names, and how many more there are.
@@ -42,10 +38,7 @@ pub fn first<'n>(names: impl Iterator<Item = &'n str>, shown: usize) -> String {
 
 /// Rounded down, so that only all of it is 100.0%; `–`: there is no such share.
 pub fn rate(rate: Option<f64>) -> String {
-    rate.map_or_else(
-        || "–".to_owned(),
-        |rate| format!("{:.1}%", (rate * 1000.0).floor() / 10.0),
-    )
+    rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1}%", (rate * 1000.0).floor() / 10.0))
 }
 
 /// `512 B`, `9.3 KiB`, `27 MiB`.
@@ -105,10 +98,9 @@ pub fn time_left(left: Duration) -> String {
 /// An error of the system without its number: `No such file or directory`.
 pub fn without_number(error: &str) -> String {
     match error.split_once(" (os error ") {
-        Some((said, rest)) => format!(
-            "{said}{}",
-            rest.split_once(')').map_or("", |(_, rest)| rest)
-        ),
+        Some((said, rest)) => {
+            format!("{said}{}", rest.split_once(')').map_or("", |(_, rest)| rest))
+        }
         None => error.to_owned(),
     }
 }
@@ -168,10 +160,7 @@ mod tests {
     #[test]
     fn errors_have_no_numbers() {
         let error = "cannot open x: No such file or directory (os error 2)";
-        assert_eq!(
-            without_number(error),
-            "cannot open x: No such file or directory"
-        );
+        assert_eq!(without_number(error), "cannot open x: No such file or directory");
         assert_eq!(without_number("a (os error 2) b"), "a b");
     }
 

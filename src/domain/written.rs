@@ -45,11 +45,7 @@ pub struct Wrong {
 
 impl Wrong {
     pub fn new(field: impl Into<String>, why: impl std::fmt::Display) -> Self {
-        Self {
-            field: field.into(),
-            why: why.to_string(),
-            within: None,
-        }
+        Self { field: field.into(), why: why.to_string(), within: None }
     }
 
     pub fn missing(field: &'static str) -> Self {
@@ -59,10 +55,7 @@ impl Wrong {
     /// A name that the query has no column of.
     pub fn no_column(field: &'static str, name: &str, columns: &[&str]) -> Self {
         let columns = columns.join(", ");
-        Self::new(
-            field,
-            format!("the query does not return {name} (it returns {columns})"),
-        )
+        Self::new(field, format!("the query does not return {name} (it returns {columns})"))
     }
 
     /// A `text` value of several columns.
@@ -95,8 +88,7 @@ impl Fields {
 
     /// Whether a field comes from a shipped definition.
     pub fn is_shipped(&self, field: &str) -> bool {
-        self.get(field)
-            .is_some_and(|written| written.file == SHIPPED)
+        self.get(field).is_some_and(|written| written.file == SHIPPED)
     }
 
     /// The failure of a strategy that cannot run.

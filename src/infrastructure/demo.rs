@@ -46,26 +46,12 @@ const CATEGORIES: [(&str, &str, Option<&str>); 12] = [
     ("silk", "Silk 丝绸", Some("textiles")),
 ];
 
-const ADJECTIVES: [&str; 8] = [
-    "Fine", "Old", "Quiet", "Mountain", "River", "Royal", "Plain", "Spring",
-];
-const BRANDS: [&str; 6] = [
-    "龙井山房",
-    "Lotus & Sons",
-    "Nordlicht",
-    "竹里",
-    "Ostwind",
-    "Maison Thé",
-];
-const STATUSES: [&str; 7] = [
-    "pending",
-    "paid",
-    "processing",
-    "shipped",
-    "delivered",
-    "cancelled",
-    "refunded",
-];
+const ADJECTIVES: [&str; 8] =
+    ["Fine", "Old", "Quiet", "Mountain", "River", "Royal", "Plain", "Spring"];
+const BRANDS: [&str; 6] =
+    ["龙井山房", "Lotus & Sons", "Nordlicht", "竹里", "Ostwind", "Maison Thé"];
+const STATUSES: [&str; 7] =
+    ["pending", "paid", "processing", "shipped", "delivered", "cancelled", "refunded"];
 
 /// Creates the folder of the sample shop.
 ///
@@ -230,15 +216,9 @@ async fn product(transaction: &mut Transaction<'_, Sqlite>, i: u64) -> Result<()
 }
 
 async fn order(transaction: &mut Transaction<'_, Sqlite>, i: u64) -> Result<(), sqlx::Error> {
-    let items: Vec<u64> = (0..=(mix(i) % 4))
-        .map(|n| 1 + mix(i * 10 + n) % PRODUCTS)
-        .collect();
+    let items: Vec<u64> = (0..=(mix(i) % 4)).map(|n| 1 + mix(i * 10 + n) % PRODUCTS).collect();
     let quantity = |n: usize| 1 + mix(i + n as u64) % 3;
-    let total: u64 = items
-        .iter()
-        .enumerate()
-        .map(|(n, p)| price(*p) * quantity(n))
-        .sum();
+    let total: u64 = items.iter().enumerate().map(|(n, p)| price(*p) * quantity(n)).sum();
     let status = (mix(i + 5) % 7) as usize;
     sqlx::query(
         "INSERT INTO orders (id, customer_id, total, status, paid_at, shipped_at, created_at, updated_at, version) \
@@ -281,12 +261,7 @@ fn price(product: u64) -> u64 {
 /// `minutes` after the shop opened.
 fn moment(minutes: u64) -> String {
     let (day, minute) = (minutes / 1440, minutes % 1440);
-    format!(
-        "2026-01-{:02} {:02}:{:02}:00+00:00",
-        1 + day % 28,
-        minute / 60,
-        minute % 60
-    )
+    format!("2026-01-{:02} {:02}:{:02}:00+00:00", 1 + day % 28, minute / 60, minute % 60)
 }
 
 fn plain(moment: &str) -> String {

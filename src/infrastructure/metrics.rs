@@ -34,22 +34,10 @@ const BUSY: &str = "busy";
 const FAILED_TO_START: &str = "failed_to_start";
 
 /// The outcomes of a run.
-const OUTCOMES: [&str; 7] = [
-    "complete",
-    "incomplete",
-    "empty",
-    "interrupted",
-    "deadline",
-    BUSY,
-    FAILED_TO_START,
-];
+const OUTCOMES: [&str; 7] =
+    ["complete", "incomplete", "empty", "interrupted", "deadline", BUSY, FAILED_TO_START];
 
-const TRIGGERS: [Trigger; 4] = [
-    Trigger::Cli,
-    Trigger::Api,
-    Trigger::Schedule,
-    Trigger::Start,
-];
+const TRIGGERS: [Trigger; 4] = [Trigger::Cli, Trigger::Api, Trigger::Schedule, Trigger::Start];
 
 /// Metrics of a server.
 pub struct Metrics {
@@ -193,20 +181,14 @@ impl Metrics {
         for strategy in &record.strategies {
             let labels = [strategy.context.as_str(), strategy.name.as_str()];
             for (outcome, count) in KEY_OUTCOMES {
-                let counter = self
-                    .keys
-                    .with_label_values(&[labels[0], labels[1], outcome]);
+                let counter = self.keys.with_label_values(&[labels[0], labels[1], outcome]);
                 counter.inc_by(count(strategy));
             }
             for (outcome, count) in OVERTAKEN {
-                let counter = self
-                    .overtaken
-                    .with_label_values(&[labels[0], labels[1], outcome]);
+                let counter = self.overtaken.with_label_values(&[labels[0], labels[1], outcome]);
                 counter.inc_by(count(strategy));
             }
-            self.written_bytes
-                .with_label_values(&labels)
-                .inc_by(strategy.counts.bytes);
+            self.written_bytes.with_label_values(&labels).inc_by(strategy.counts.bytes);
             self.strategy_durations
                 .with_label_values(&labels)
                 .observe(seconds(strategy.elapsed_ms));
@@ -220,9 +202,7 @@ impl Metrics {
         for context in &begun.locked {
             // The next run may have taken the lock before we saw the end of this one.
             let held = active.values().any(|other| other.locked.contains(context));
-            self.lock_held
-                .with_label_values(&[context])
-                .set(held.into());
+            self.lock_held.with_label_values(&[context]).set(held.into());
         }
         Some(begun)
     }
@@ -258,9 +238,7 @@ impl Metrics {
         let Some(outcome) = outcome(end).filter(|_| !dry_run) else {
             return;
         };
-        self.runs
-            .with_label_values(&[info.trigger.name(), outcome])
-            .inc();
+        self.runs.with_label_values(&[info.trigger.name(), outcome]).inc();
         let Ok(record) = end else { return };
         self.count(record);
         if begun.is_some_and(|begun| begun.whole) {
@@ -375,14 +353,9 @@ fn unix_of(at: &str) -> Option<i64> {
 }
 
 fn build_info(registry: &Registry) {
-    gauges(
-        registry,
-        "shopwarm_build_info",
-        "1; the version is the label.",
-        &["version"],
-    )
-    .with_label_values(&[env!("CARGO_PKG_VERSION")])
-    .set(1);
+    gauges(registry, "shopwarm_build_info", "1; the version is the label.", &["version"])
+        .with_label_values(&[env!("CARGO_PKG_VERSION")])
+        .set(1);
 }
 
 fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {

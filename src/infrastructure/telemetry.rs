@@ -25,10 +25,7 @@ use tracing_subscriber::{Layer, Registry};
 const NAME: &str = "shopwarm";
 
 /// Either one sets the collector's address.
-const ENDPOINTS: [&str; 2] = [
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-];
+const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
 /// Timeout for sending the last spans.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,10 +64,7 @@ impl Traces {
                 |_| "the address or another of the OTEL_EXPORTER_OTLP_ variables is not valid",
             )?;
         let refused = Arc::new(AtomicBool::new(false));
-        let watched = Watched {
-            exporter,
-            refused: Arc::clone(&refused),
-        };
+        let watched = Watched { exporter, refused: Arc::clone(&refused) };
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(watched)
             .with_resource(resource())
@@ -165,10 +159,7 @@ impl Export for Watched {
 fn caller() -> Option<Context> {
     let carrier = HashMap::from([
         ("traceparent".to_owned(), variable("TRACEPARENT")?),
-        (
-            "tracestate".to_owned(),
-            variable("TRACESTATE").unwrap_or_default(),
-        ),
+        ("tracestate".to_owned(), variable("TRACESTATE").unwrap_or_default()),
     ]);
     Some(TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier))
 }

@@ -105,13 +105,8 @@ mod tests {
             || vec![strategy("a", 10, 0), failed("b", 5, None)],
             || vec![strategy("a", 10, 0), cancelled("b", 5, None)],
         ];
-        let stops = [
-            Stop::Interrupted,
-            Stop::Terminated,
-            Stop::Deadline,
-            Stop::LockLost,
-            Stop::Enough,
-        ];
+        let stops =
+            [Stop::Interrupted, Stop::Terminated, Stop::Deadline, Stop::LockLost, Stop::Enough];
         for strategies in strategies {
             let mut reports = vec![report(strategies()), gated("50%", strategies())];
             reports.extend(stops.map(|stop| stopped(stop, strategies())));
@@ -122,11 +117,7 @@ mod tests {
                 let is_stopped = report
                     .stopped
                     .is_some_and(|stop| !matches!(stop, Stop::LockLost | Stop::Enough));
-                assert_eq!(
-                    verdict.mark == Mark::Notice,
-                    is_stopped,
-                    "{exit:?}: {verdict}"
-                );
+                assert_eq!(verdict.mark == Mark::Notice, is_stopped, "{exit:?}: {verdict}");
             }
         }
     }

@@ -31,11 +31,8 @@ pub(super) fn report(report: &Report, document: &Document) {
             true => "error",
             false => "warning",
         };
-        let lines = [
-            Some(trouble.what),
-            trouble.keys,
-            trouble.hint.map(|hint| format!("hint: {hint}")),
-        ];
+        let lines =
+            [Some(trouble.what), trouble.keys, trouble.hint.map(|hint| format!("hint: {hint}"))];
         let lines: Vec<String> = lines.into_iter().flatten().collect();
         note(&annotation(level, &trouble.who, &lines.join("\n")));
     }
@@ -89,24 +86,14 @@ pub(super) fn failure(failure: &Failure) {
     note(&annotation("error", "run", &said));
     // A fence in the message would close ours.
     let said = said.replace("```", "` ` `");
-    add_to_summary(format!(
-        "### ✗ shopwarm did not start\n\n```\n{said}\n```\n"
-    ));
+    add_to_summary(format!("### ✗ shopwarm did not start\n\n```\n{said}\n```\n"));
 }
 
 /// A workflow command; its text is escaped, so that it cannot inject another command.
 fn annotation(level: &str, title: &str, message: &str) -> String {
-    let data = |text: &str| {
-        text.replace('%', "%25")
-            .replace('\r', "%0D")
-            .replace('\n', "%0A")
-    };
+    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    format!(
-        "::{level} title=shopwarm {}::{}\n",
-        property(title),
-        data(message)
-    )
+    format!("::{level} title=shopwarm {}::{}\n", property(title), data(message))
 }
 
 #[cfg(test)]
@@ -114,9 +101,6 @@ mod tests {
     #[test]
     fn an_annotation_stays_one() {
         let text = super::annotation("error", "a:b,c", "50%\n::set-output name=x::y");
-        assert_eq!(
-            text,
-            "::error title=shopwarm a%3Ab%2Cc::50%25%0A::set-output name=x::y\n"
-        );
+        assert_eq!(text, "::error title=shopwarm a%3Ab%2Cc::50%25%0A::set-output name=x::y\n");
     }
 }

@@ -69,11 +69,9 @@ fn lines(format: LogFormat, output: &Output) -> BoxedLayer {
         is_ours && (meta.is_span() || *meta.level() <= level)
     });
     let lines = match format {
-        LogFormat::Text => fmt::layer()
-            .with_writer(log_writer)
-            .with_target(false)
-            .with_ansi(false)
-            .boxed(),
+        LogFormat::Text => {
+            fmt::layer().with_writer(log_writer).with_target(false).with_ansi(false).boxed()
+        }
         LogFormat::Json => fmt::layer()
             .with_writer(log_writer)
             .json()

@@ -144,16 +144,10 @@ impl Output {
         let (out, err) = (io::stdout(), io::stderr());
         let of = |is_terminal: bool, choice: anstream::ColorChoice| {
             let what = if is_terminal { "a" } else { "not a" };
-            let no = if choice == anstream::ColorChoice::Never {
-                "no "
-            } else {
-                ""
-            };
+            let no = if choice == anstream::ColorChoice::Never { "no " } else { "" };
             format!("{what} terminal, {no}colours")
         };
-        let width = self
-            .width()
-            .map_or_else(String::new, |w| format!(", {w} columns"));
+        let width = self.width().map_or_else(String::new, |w| format!(", {w} columns"));
         format!(
             "stdout is {}{width}; stderr is {}",
             of(out.is_terminal(), anstream::AutoStream::choice(&out)),
@@ -164,9 +158,7 @@ impl Output {
     /// Prints a result. [`delivered`] reports errors.
     pub(super) fn result(&self, text: &str) {
         let mut stdout = anstream::stdout().lock();
-        let written = stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush());
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
         note_loss(written);
     }
 

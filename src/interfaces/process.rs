@@ -52,9 +52,7 @@ fn end_without_threads() {
 fn run(matches: &clap::ArgMatches, registry: &Registry) -> anyhow::Result<Exit> {
     // rustls has no default crypto provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = runtime.block_on(async {
         let stop = StopSignal::default();
         let is_server = matches.subcommand_name() == Some("serve");

@@ -86,13 +86,8 @@ pub(super) async fn viewer_of(
     let strategies = prepare(selected, &Sources::one(source), cache.as_deref(), config).await?;
     let template = |definition: Definition| definition.spec.key.with_prefix(&config.prefix);
     inspection.others = others.into_iter().map(template).collect();
-    let options = Options {
-        pace: PaceLimits::default(),
-        ..config.options()
-    };
-    Ok(Coordinator::inspecting(
-        strategies, cache, inspection, options,
-    ))
+    let options = Options { pace: PaceLimits::default(), ..config.options() };
+    Ok(Coordinator::inspecting(strategies, cache, inspection, options))
 }
 
 /// The selected strategies, prepared on the database, in no order.
@@ -233,15 +228,9 @@ fn together(mut unfit: Vec<Failure>) -> Option<Failure> {
         None => format!("\n  {text}"),
     };
     let why: String = by_cause(&unfit).into_iter().map(line).collect();
-    let what = format!(
-        "{} definitions are invalid or do not fit the database",
-        unfit.len()
-    );
+    let what = format!("{} definitions are invalid or do not fit the database", unfit.len());
     let all = Failure::new(unfit[0].kind, what, why);
-    Some(Failure {
-        hint: hint.filter(|_| is_shared),
-        ..all
-    })
+    Some(Failure { hint: hint.filter(|_| is_shared), ..all })
 }
 
 /// Each failure with its hint; those with the same cause and hint as one.

@@ -60,16 +60,11 @@ pub(super) fn pick(
 /// What is valid, and may not be what is meant.
 pub fn advice(all: &[Definition]) -> Option<Finding> {
     let unordered = all.iter().filter(|definition| definition.is_unordered());
-    let ids: Vec<String> = unordered
-        .map(|definition| definition.spec.id.to_string())
-        .collect();
+    let ids: Vec<String> = unordered.map(|definition| definition.spec.id.to_string()).collect();
     let text = match ids.len() {
         0 => return None,
         1 => format!("{}: the rows of its lists come in any order", ids[0]),
-        _ => format!(
-            "{}: the rows of their lists come in any order",
-            ids.join(", ")
-        ),
+        _ => format!("{}: the rows of their lists come in any order", ids.join(", ")),
     };
     let hint = "add order_by; if the order does not matter, set unordered = \"ok\"";
     Some(Finding::warning("definitions", text).hint(hint))

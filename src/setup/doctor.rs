@@ -41,22 +41,15 @@ pub async fn checkup(
     wrong: &[Failure],
     selection: &Selection,
 ) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = wrong
-        .iter()
-        .map(|failure| Finding::of("configuration", failure))
-        .collect();
+    let mut findings: Vec<Finding> =
+        wrong.iter().map(|failure| Finding::of("configuration", failure)).collect();
     let Some(config) = config else {
         return findings;
     };
     if wrong.is_empty() {
         findings.push(configuration(config));
     }
-    findings.extend(
-        config
-            .shown
-            .iter()
-            .filter_map(|setting| url(setting, config)),
-    );
+    findings.extend(config.shown.iter().filter_map(|setting| url(setting, config)));
     findings.extend(file_modes(&config.secret_files));
     findings.extend(password_files(config));
     let (selected, found) = definitions(config, selection);
@@ -91,11 +84,7 @@ fn url(setting: &Shown, config: &Config) -> Option<Finding> {
         "database_url" => {
             let checked = required_database(config)
                 .and_then(|url| source::check_url(url, &session_options(config)));
-            (
-                "database URL",
-                config.database_url.as_ref(),
-                checked.is_ok(),
-            )
+            ("database URL", config.database_url.as_ref(), checked.is_ok())
         }
         "cache_url" => {
             let checked = required_cache(config)
@@ -155,11 +144,7 @@ fn password_files(config: &Config) -> Vec<Finding> {
         let finding = Finding::warning("secret files", text).hint(format!("chmod 600 {shown}"));
         (mode & 0o077 != 0).then_some(finding)
     };
-    dialect
-        .password_files()
-        .into_iter()
-        .filter_map(ignored)
-        .collect()
+    dialect.password_files().into_iter().filter_map(ignored).collect()
 }
 
 /// The valid definitions that a run would use, and the findings about them and the jobs.
@@ -179,10 +164,7 @@ fn definitions(config: &Config, selection: &Selection) -> (Vec<Definition>, Vec<
     let all = definitions.checked(&databases(config), &config.vars());
     let ignored = definitions.ignored().iter();
     let mut findings: Vec<Finding> = ignored.map(|file| not_read(CHECK, file)).collect();
-    for fault in all
-        .iter()
-        .filter_map(|definition| definition.fault.as_ref())
-    {
+    for fault in all.iter().filter_map(|definition| definition.fault.as_ref()) {
         let finding = Finding::of(CHECK, fault);
         if !findings.contains(&finding) {
             findings.push(finding);
@@ -221,9 +203,7 @@ fn not_read(check: &str, file: &Path) -> Finding {
 }
 
 fn counted(definitions: &Definitions, count: usize, left_out: usize) -> String {
-    let shipped = definitions
-        .with_shipped()
-        .then(|| "the shipped definitions".to_owned());
+    let shipped = definitions.with_shipped().then(|| "the shipped definitions".to_owned());
     let files = definitions.files().iter().map(|file| shown_path(file));
     let mut files: Vec<String> = shipped.into_iter().chain(files).collect();
     let last = files.pop().unwrap_or_default();

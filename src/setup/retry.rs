@@ -111,10 +111,7 @@ mod tests {
             let (attempts, done) = tried(wait, kind).await;
             assert_eq!(attempts, 1, "{kind:?}");
             let hint = done.expect_err("a failure").hint;
-            assert_eq!(
-                hint.is_some_and(|hint| hint.contains("--wait")),
-                wait.is_none()
-            );
+            assert_eq!(hint.is_some_and(|hint| hint.contains("--wait")), wait.is_none());
         }
     }
 }

@@ -53,10 +53,7 @@ async fn warm(config: &Config) -> Result<(), Failure> {
         cache_url: url(demo::CACHE),
         prefix: String::new(),
         contexts: Vec::new(),
-        run: RunSettings {
-            ttl_jitter: Some(Percent::whole(0)),
-            ..RunSettings::default()
-        },
+        run: RunSettings { ttl_jitter: Some(Percent::whole(0)), ..RunSettings::default() },
         ..config.clone()
     };
     let coordinator = coordinator(&config, &Selection::All).await?;
@@ -68,10 +65,7 @@ async fn warm(config: &Config) -> Result<(), Failure> {
         other => Failure::new(FailureKind::Internal, other.to_string(), ""),
     })?;
     let finished = run.warm_all(&Silent, &stop).await;
-    let why = finished
-        .record
-        .verdict()
-        .filter(|_| !finished.report.passes());
+    let why = finished.record.verdict().filter(|_| !finished.report.passes());
     why.map_or(Ok(()), |why| {
         let what = "cannot warm the sample shop";
         Err(Failure::new(FailureKind::Internal, what, why.text))

@@ -36,11 +36,7 @@ impl Server {
         let shop = Arc::new(CurrentShop::new(shop));
         let metrics = Arc::new(Metrics::new());
         let service = Arc::new(service(&shop, &metrics));
-        Ok(Self {
-            shop,
-            service,
-            metrics,
-        })
+        Ok(Self { shop, service, metrics })
     }
 
     /// Runs the warm-up at start and the scheduled jobs until the returned guard is dropped.
@@ -49,13 +45,7 @@ impl Server {
             tracing::warn!(failure = %fault, "a definition is not valid: its strategy fails in every run");
         }
         let shop = Arc::clone(&self.shop);
-        let jobs = move || {
-            shop.get()
-                .jobs
-                .iter()
-                .map(|planned| planned.job.clone())
-                .collect()
-        };
+        let jobs = move || shop.get().jobs.iter().map(|planned| planned.job.clone()).collect();
         let clock = Clock::new(Arc::clone(&self.service), jobs);
         let mut working = JoinSet::new();
         working.spawn(clock.run(self.shop.changes()));
@@ -72,12 +62,8 @@ impl Server {
     async fn learn(self) {
         loop {
             let shop = self.shop.get();
-            self.metrics
-                .declare(shop.definitions.iter().map(|d| &d.spec.id));
-            let (last, runs) = (
-                self.service.past.last_complete().await,
-                self.service.runs().await,
-            );
+            self.metrics.declare(shop.definitions.iter().map(|d| &d.spec.id));
+            let (last, runs) = (self.service.past.last_complete().await, self.service.runs().await);
             if let (Ok(last), Ok(runs)) = (last, runs) {
                 self.metrics.seed(&last, &runs);
             }

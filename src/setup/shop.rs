@@ -44,12 +44,7 @@ impl Shop {
         let read = config.definitions()?;
         let definitions = checked(&read, &config)?;
         let jobs = jobs(&config, &read, &definitions)?;
-        let shop = Self {
-            config,
-            read,
-            definitions,
-            jobs,
-        };
+        let shop = Self { config, read, definitions, jobs };
         if let Some(selection) = shop.start_selection() {
             shop.check(&selection).map_err(|failure| Failure {
                 kind: FailureKind::Config,
@@ -105,10 +100,7 @@ impl Shop {
             let picked = picked.clone();
             match request.dry_run {
                 true => {
-                    let inspection = Inspection {
-                        shape: true,
-                        ..Inspection::new(None)
-                    };
+                    let inspection = Inspection { shape: true, ..Inspection::new(None) };
                     viewer_of(&config, picked, inspection, CacheNeed::IfGiven).await
                 }
                 false => warmer(&config, picked.0).await,
@@ -129,10 +121,7 @@ pub struct CurrentShop {
 
 impl CurrentShop {
     pub fn new(shop: Shop) -> Self {
-        Self {
-            shop: RwLock::new(Arc::new(shop)),
-            changes: watch::Sender::new(()),
-        }
+        Self { shop: RwLock::new(Arc::new(shop)), changes: watch::Sender::new(()) }
     }
 
     pub fn get(&self) -> Arc<Shop> {
@@ -172,9 +161,7 @@ pub fn service(shop: &Arc<CurrentShop>, metrics: &Arc<Metrics>) -> Service {
         .boxed()
     });
     let observe = move |info: &RunInfo, milestone: Milestone<'_>| metrics.observe(info, milestone);
-    let flags = Flags {
-        everywhere: shop.get().config.flags.everywhere.clone(),
-        ..Flags::default()
-    };
+    let flags =
+        Flags { everywhere: shop.get().config.flags.everywhere.clone(), ..Flags::default() };
     Service::new(Box::new(prepare), open, Box::new(observe), flags)
 }

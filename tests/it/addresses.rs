@@ -16,14 +16,9 @@ fn definitions() -> String {
 #[track_caller]
 fn listed(run: impl FnOnce(Shopwarm) -> Shopwarm, code: i32) -> Finished {
     let (_dir, path) = file("own.toml", &definitions());
-    let listed = run(shopwarm("keys list").contexts(&path))
-        .run()
-        .expect(code);
+    let listed = run(shopwarm("keys list").contexts(&path)).run().expect(code);
     let said = format!("{}{}", listed.stdout, listed.stderr);
-    assert!(
-        !said.contains("s3cret") && !said.contains("shop-secret"),
-        "{said}"
-    );
+    assert!(!said.contains("s3cret") && !said.contains("shop-secret"), "{said}");
     listed
 }
 
@@ -33,8 +28,7 @@ const SHOP: &str = "shop:shop-secret";
 fn server(number: u16, is_standby: bool) -> Postgres {
     let server = Postgres::private(&["-c", "wal_level=replica"]);
     let at = &server.at;
-    at.sql(at.home(), "CREATE DATABASE things")
-        .expect("a database");
+    at.sql(at.home(), "CREATE DATABASE things").expect("a database");
     let rows = format!("CREATE TABLE things (id int); INSERT INTO things VALUES ({number})");
     at.sql("things", &rows).expect("a table");
     if is_standby {
@@ -55,10 +49,7 @@ fn the_first_of_several_servers_that_fits_is_read() {
     let closed = none.port();
     drop(none);
     let url = |hosts: &[u16], query: &str| {
-        let hosts: Vec<String> = hosts
-            .iter()
-            .map(|port| format!("127.0.0.1:{port}"))
-            .collect();
+        let hosts: Vec<String> = hosts.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         format!("postgres://{SHOP}@{}/things{query}", hosts.join(","))
     };
     let in_lists = format!(
@@ -73,14 +64,8 @@ fn the_first_of_several_servers_that_fits_is_read() {
         (url(&[first, second], "?target_session_attrs=primary"), 2),
         (url(&[second, first], "?target_session_attrs=read-only"), 1),
         (url(&[second, first], "?target_session_attrs=standby"), 1),
-        (
-            url(&[second, first], "?target_session_attrs=prefer-standby"),
-            1,
-        ),
-        (
-            url(&[closed, second], "?target_session_attrs=prefer-standby"),
-            2,
-        ),
+        (url(&[second, first], "?target_session_attrs=prefer-standby"), 1),
+        (url(&[closed, second], "?target_session_attrs=prefer-standby"), 2),
         (in_lists, 2),
     ] {
         let listed = listed(|run| run.database(&url), 0);
@@ -91,17 +76,14 @@ fn the_first_of_several_servers_that_fits_is_read() {
             let run = run.env("PGHOST", "127.0.0.1,127.0.0.1");
             let run = run.env("PGPORT", format!("{first},{second}"));
             let run = run.env("PGUSER", "shop").env("PGPASSWORD", "shop-secret");
-            run.env("PGDATABASE", "things")
-                .env("PGTARGETSESSIONATTRS", "read-write")
+            run.env("PGDATABASE", "things").env("PGTARGETSESSIONATTRS", "read-write")
         },
         0,
     );
     assert_eq!(from_environment.stdout, "T:2\n");
     // Each server is said, with what is against it.
-    let refused = listed(
-        |run| run.database(url(&[closed, first], "?target_session_attrs=read-write")),
-        5,
-    );
+    let refused =
+        listed(|run| run.database(url(&[closed, first], "?target_session_attrs=read-write")), 5);
     for words in [
         format!("127.0.0.1:{closed}: Connection refused"),
         format!("127.0.0.1:{first}: it is read-only"),
@@ -112,10 +94,7 @@ fn the_first_of_several_servers_that_fits_is_read() {
     let denied = url(&[first, second], "").replace("shop-secret", "s3cret");
     listed(|run| run.database(&denied), 7);
     for (query, words) in [
-        (
-            "?target_session_attrs=leader",
-            "target_session_attrs has an unknown value",
-        ),
+        ("?target_session_attrs=leader", "target_session_attrs has an unknown value"),
         ("?load_balance_hosts=random", "in the order of the URL"),
         ("?passfile=/x", "PGPASSFILE"),
     ] {
@@ -128,16 +107,11 @@ fn the_first_of_several_servers_that_fits_is_read() {
 fn a_run_goes_on_with_the_next_server() {
     let (first, second) = (server(1, false), server(2, false));
     let redis = Redis::start(&[]);
-    let url = format!(
-        "postgres://{SHOP}@127.0.0.1:{},127.0.0.1:{}/things",
-        first.port(),
-        second.port()
-    );
+    let url =
+        format!("postgres://{SHOP}@127.0.0.1:{},127.0.0.1:{}/things", first.port(), second.port());
     let (_dir, path) = file("own.toml", &definitions());
     let warm = || {
-        let run = shopwarm("warmup context own")
-            .database(&url)
-            .cache(redis.url());
+        let run = shopwarm("warmup context own").database(&url).cache(redis.url());
         run.contexts(&path).run().expect(0);
     };
     warm();
@@ -171,11 +145,7 @@ fn a_service_is_looked_up() {
         &|run| run.env("HOME", folder).env("PGSERVICE", "shop"),
         &|run| run.env("PGSYSCONFDIR", &system).env("PGSERVICE", "shop"),
         // The URL goes before the service.
-        &|run| {
-            with(run).database(format!(
-                "postgres://shop@127.0.0.1:{port}/{name}?service=far"
-            ))
-        },
+        &|run| with(run).database(format!("postgres://shop@127.0.0.1:{port}/{name}?service=far")),
     ];
     for run in runs {
         assert_eq!(listed(run, 0).stdout, "T:1\nT:2\n");
@@ -215,15 +185,8 @@ fn the_option_file_of_mysqls_clients_is_read() {
         assert_eq!(run(url, 0).stdout, "T:1\nT:2\n", "{url}");
     }
     assert_eq!(listed(|run| run.database(&named), 0).stdout, "T:1\nT:2\n");
-    let shown = shopwarm("config show")
-        .env("HOME", home)
-        .run()
-        .expect(0)
-        .stdout;
-    assert!(
-        shown.contains("~/.my.cnf") && !shown.contains("shop-secret"),
-        "{shown}"
-    );
+    let shown = shopwarm("config show").env("HOME", home).run().expect(0).stdout;
+    assert!(shown.contains("~/.my.cnf") && !shown.contains("shop-secret"), "{shown}");
     // The account in the URL counts, and the password of another is not its own.
     run(&bare.replace("//", "//shop:s3cret@"), 7);
     run(&bare.replace("//", "//other@"), 7);
@@ -232,22 +195,13 @@ fn the_option_file_of_mysqls_clients_is_read() {
     let database = server.new_database();
     database.sql("CREATE TABLE things (id int); INSERT INTO things VALUES (7)");
     let socket = server.socket();
-    let over_socket = format!(
-        "{account}socket={}\ndatabase={}\n",
-        socket.display(),
-        database.name()
-    );
+    let over_socket =
+        format!("{account}socket={}\ndatabase={}\n", socket.display(), database.name());
     fs::write(&path, over_socket).expect("a file");
     assert_eq!(run("", 0).stdout, "T:7\n");
     for (text, words) in [
-        (
-            format!("{account}ssl-cipher = s3cret\n"),
-            "does not know `ssl-cipher`",
-        ),
-        (
-            format!("{account}!includedir /s3cret\n"),
-            "does not know `!includedir`",
-        ),
+        (format!("{account}ssl-cipher = s3cret\n"), "does not know `ssl-cipher`"),
+        (format!("{account}!includedir /s3cret\n"), "does not know `!includedir`"),
     ] {
         fs::write(&path, text).expect("a file");
         let refused = run(&bare, 4);
@@ -258,11 +212,7 @@ fn the_option_file_of_mysqls_clients_is_read() {
     let refused = run(&bare, 4);
     assert!(refused.stderr.contains("chmod 600"), "{}", refused.stderr);
     let several = listed(|run| run.database("mysql://u:s3cret@a:1,b:2/shop"), 4);
-    assert!(
-        several.stderr.contains("several hosts"),
-        "{}",
-        several.stderr
-    );
+    assert!(several.stderr.contains("several hosts"), "{}", several.stderr);
 }
 
 #[test]
@@ -278,21 +228,14 @@ fn sockets_reach_every_server() {
         format!("postgres://{SHOP}@{encoded}:{port}/things"),
         format!("postgres://{SHOP}@localhost:{port}/things?host={folder}"),
         format!("postgres:///things?host={folder}&port={port}&user=shop&password=shop-secret"),
-        format!(
-            "mysql://{SHOP}@localhost/{}?socket={}",
-            things.name(),
-            maria.socket().display()
-        ),
+        format!("mysql://{SHOP}@localhost/{}?socket={}", things.name(), maria.socket().display()),
     ] {
         assert_eq!(listed(|run| run.database(&url), 0).stdout, "T:3\n", "{url}");
     }
     let redis = Redis::start(&[]);
     let (_dir, path) = file("own.toml", &definitions());
     let socket = redis.socket().display().to_string();
-    for (at, scheme) in ["unix", "redis+unix", "valkey+unix"]
-        .into_iter()
-        .enumerate()
-    {
+    for (at, scheme) in ["unix", "redis+unix", "valkey+unix"].into_iter().enumerate() {
         let db = (at + 2).to_string();
         let cache = format!("{scheme}://{socket}?db={db}");
         let url = format!("postgres://{SHOP}@127.0.0.1:{port}/things");

@@ -123,16 +123,8 @@ fn a_password_that_changes_ends_the_run_at_once() {
     let run = calm(finish(child));
     true_counts(&run, &redis);
     // Each of the few connections may have tried once.
-    assert!(
-        proxy.accepted() - before <= 8,
-        "{}",
-        proxy.accepted() - before
-    );
-    assert!(
-        run.stderr.contains("refuses the password"),
-        "{}",
-        run.stderr
-    );
+    assert!(proxy.accepted() - before <= 8, "{}", proxy.accepted() - before);
+    assert!(run.stderr.contains("refuses the password"), "{}", run.stderr);
     run.expect(7);
 }
 
@@ -161,12 +153,7 @@ fn passwords_are_refused_in_both_protocols() {
     let open = Redis::start(&[]);
     let url = open.url().replace("//", "//:hunter2@");
     let run = calm(warm(&contexts, database.url(), url).run()).expect(7);
-    assert!(
-        run.stderr
-            .contains("a server without a password refuses any"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("a server without a password refuses any"), "{}", run.stderr);
 }
 
 /// A server closes a connection whose answers or questions grow over its limit, and says nothing.

@@ -106,12 +106,8 @@ fn definitions(dialect: Dialect) -> String {
             "P:{product}",
             &format!("SELECT product, price, updated_at AS _changed_at {valid}"),
         ),
-        strategy(
-            "list",
-            "list",
-            "L:{g}",
-            &format!("SELECT g, id, name {there}"),
-        ) + "order_by = \"id\"\n",
+        strategy("list", "list", "L:{g}", &format!("SELECT g, id, name {there}"))
+            + "order_by = \"id\"\n",
     ];
     own(&["t", "g", "p"], &all.concat())
 }
@@ -162,10 +158,9 @@ impl Shop {
             (Dialect::Postgres, 0) => ("timestamp", "(now() AT TIME ZONE 'America/Los_Angeles')"),
             (Dialect::Postgres, 2) => ("timestamp", "(now() AT TIME ZONE 'Asia/Shanghai')"),
             (Dialect::Postgres, _) => ("timestamptz", moment(dialect)),
-            (Dialect::MySql, 0) => (
-                "datetime(6)",
-                "convert_tz(utc_timestamp(6), '+00:00', '-08:00')",
-            ),
+            (Dialect::MySql, 0) => {
+                ("datetime(6)", "convert_tz(utc_timestamp(6), '+00:00', '-08:00')")
+            }
             (Dialect::MySql, _) => ("timestamp(6) NULL DEFAULT NULL", moment(dialect)),
         };
         database.sql(&format!(
@@ -177,16 +172,8 @@ impl Shop {
              CREATE TABLE p (id int PRIMARY KEY, product int, price int, valid_from bigint,
                  valid_to bigint, updated_at {at});"
         ));
-        let mut shop = Self {
-            database,
-            dialect,
-            now,
-            rng: Rng::with_seed(seed),
-            rows: 0,
-        };
-        let groups: Vec<String> = (0..5)
-            .map(|g| format!("({g}, 'group {g}', {now})"))
-            .collect();
+        let mut shop = Self { database, dialect, now, rng: Rng::with_seed(seed), rows: 0 };
+        let groups: Vec<String> = (0..5).map(|g| format!("({g}, 'group {g}', {now})")).collect();
         let mut sql = format!("INSERT INTO g VALUES {};", groups.join(","));
         sql.push_str(&shop.prices());
         for _ in 0..60 {
@@ -208,10 +195,7 @@ impl Shop {
                 let price = self.rng.u32(1..100);
                 let at = |day: u32| format!("{} - 43200 + {day} * 86400", second(self.dialect));
                 let (from, to) = (at(from), at(day));
-                rows.push(format!(
-                    "({id}, {product}, {price}, {from}, {to}, {})",
-                    self.now
-                ));
+                rows.push(format!("({id}, {product}, {price}, {from}, {to}, {})", self.now));
             }
         }
         format!("INSERT INTO p VALUES {};", rows.join(","))
@@ -220,11 +204,7 @@ impl Shop {
     fn insert(&mut self) -> String {
         self.rows += 1;
         let (id, price, sales) = (self.rows, self.rng.u32(1..40), self.rng.u32(..1000));
-        let note = if self.rng.u32(..12) == 0 {
-            "NULL"
-        } else {
-            "'a note'"
-        };
+        let note = if self.rng.u32(..12) == 0 { "NULL" } else { "'a note'" };
         let (g, now) = (self.rng.u32(..5), self.now);
         let slug = ["s", "slug"][self.rng.usize(..2)];
         format!(
@@ -311,9 +291,7 @@ impl Store {
     fn delete(&self, key: &str) {
         match self {
             Self::File(file) => {
-                file.sql(&format!(
-                    "DELETE FROM entries WHERE key = CAST('{key}' AS BLOB)"
-                ));
+                file.sql(&format!("DELETE FROM entries WHERE key = CAST('{key}' AS BLOB)"));
             }
             Self::Redis(redis) => {
                 redis.cli(&["DEL", key]);
@@ -356,10 +334,7 @@ impl Store {
 
 /// A command about these definitions alone.
 fn command(arguments: &str, definitions: &Path, database: &str, cache: &str) -> Shopwarm {
-    shopwarm(arguments)
-        .database(database)
-        .cache(cache)
-        .contexts(definitions)
+    shopwarm(arguments).database(database).cache(cache).contexts(definitions)
 }
 
 fn ok(run: Finished) -> Value {
@@ -377,8 +352,7 @@ fn reasons(report: &Value) -> BTreeMap<String, String> {
     let strategies = report["strategies"].as_array().expect("a list").iter();
     let full = strategies.filter(|strategy| strategy["read"] == "full");
     let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
-    full.map(|s| (text(&s["name"]), text(&s["read_why"])))
-        .collect()
+    full.map(|s| (text(&s["name"]), text(&s["read_why"]))).collect()
 }
 
 /// What two caches hold, without the time.
@@ -517,10 +491,7 @@ fn history(dialect: Dialect, seed: u64, rounds: u64, story: &mut String) -> BTre
         compare(&found, &expected, &report);
         for (key, stood) in found.iter().filter(|(key, _)| expected.contains_key(*key)) {
             let ttl = stood.ttl;
-            assert!(
-                (TTL_MS * 9 / 10 - 60_000..=TTL_MS).contains(&ttl),
-                "{key}: {ttl}"
-            );
+            assert!((TTL_MS * 9 / 10 - 60_000..=TTL_MS).contains(&ttl), "{key}: {ttl}");
         }
         for (name, _) in READ {
             let (changed, full) = (of(&report, name), of(&full, name));
@@ -530,10 +501,7 @@ fn history(dialect: Dialect, seed: u64, rounds: u64, story: &mut String) -> BTre
         shop.age();
     }
     for key in &applications {
-        assert!(
-            store.dump().contains_key(key),
-            "{key} was not ours to remove"
-        );
+        assert!(store.dump().contains_key(key), "{key} was not ours to remove");
     }
     ways
 }
@@ -547,13 +515,11 @@ fn random_histories(dialect: Dialect, histories: u64, rounds: u64) {
     let mut ways: BTreeMap<String, u32> = BTreeMap::new();
     for seed in seeds {
         let mut story = String::new();
-        let run = catch_unwind(AssertUnwindSafe(|| {
-            history(dialect, seed, rounds, &mut story)
-        }));
+        let run = catch_unwind(AssertUnwindSafe(|| history(dialect, seed, rounds, &mut story)));
         match run {
-            Ok(of_one) => of_one
-                .into_iter()
-                .for_each(|(way, n)| *ways.entry(way).or_default() += n),
+            Ok(of_one) => {
+                of_one.into_iter().for_each(|(way, n)| *ways.entry(way).or_default() += n)
+            }
             Err(panic) => {
                 eprintln!("SHOPWARM_CHANGED_SEED={seed}\n{story}");
                 resume_unwind(panic);
@@ -636,10 +602,7 @@ fn everything_is_read_where_less_would_not_be_safe_and_the_reason_is_told() {
     // A run that wrote some of the keys has left the mark as it was.
     assert_eq!(warm.why(""), "");
     assert!(warm.why("--mode only-missing").contains("only-missing"));
-    assert!(
-        warm.why("").contains("did not record"),
-        "that one left none"
-    );
+    assert!(warm.why("").contains("did not record"), "that one left none");
     assert!(warm.why("--full-every 1ms").contains("--full-every"));
 
     let text = std::fs::read_to_string(&warm.definitions).expect("text");
@@ -651,17 +614,11 @@ fn everything_is_read_where_less_would_not_be_safe_and_the_reason_is_told() {
     std::fs::write(&warm.definitions, &limited).expect("a file");
     assert_eq!(warm.why(""), "its definition has changed");
     let report = warm.run("--changed").expect(0).json();
-    assert_eq!(
-        of(&report, "rows")["read"],
-        "keys",
-        "with a limit others decide"
-    );
+    assert_eq!(of(&report, "rows")["read"], "keys", "with a limit others decide");
     std::fs::write(&warm.definitions, &other).expect("a file");
     warm.why("");
 
-    let Store::File(cache) = &warm.store else {
-        unreachable!("of SQLite")
-    };
+    let Store::File(cache) = &warm.store else { unreachable!("of SQLite") };
     cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) = 'shopwarm:keys'");
     assert!(warm.why("").contains("are no longer known"));
     cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) LIKE 'shopwarm:keys:own/rows:%'");
@@ -669,9 +626,7 @@ fn everything_is_read_where_less_would_not_be_safe_and_the_reason_is_told() {
     cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) = 'shopwarm:last-complete'");
     assert_eq!(warm.why(""), "no earlier run was complete");
 
-    warm.shop
-        .database
-        .sql("UPDATE t SET price = 1, updated_at = datetime('now') WHERE id <= 30");
+    warm.shop.database.sql("UPDATE t SET price = 1, updated_at = datetime('now') WHERE id <= 30");
     let why = warm.why("");
     assert!(why.contains("too many keys have changed"), "{why}");
     assert!(why.contains("(at most "), "{why}");
@@ -684,9 +639,7 @@ fn everything_is_read_where_less_would_not_be_safe_and_the_reason_is_told() {
 #[test]
 fn a_backup_of_the_cache_is_no_reason_to_read_everything() {
     let warm = Warm::new(Dialect::Postgres);
-    let Store::Redis(redis) = &warm.store else {
-        unreachable!("of PostgreSQL")
-    };
+    let Store::Redis(redis) = &warm.store else { unreachable!("of PostgreSQL") };
     warm.run("").expect(0);
     let before = replica::info(redis, "master_replid");
     redis.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
@@ -727,20 +680,11 @@ fn keys_that_others_wrote_stay_whatever_happens_to_their_rows() {
     database.sql("UPDATE t SET deleted_at = 'now', updated_at = datetime('now') WHERE id = 11");
     let report = warm.run("--changed").expect(0).json();
     let rows = of(&report, "rows");
-    assert_eq!(
-        (&rows["read"], &rows["removed"]),
-        (&"changed".into(), &1.into())
-    );
+    assert_eq!((&rows["read"], &rows["removed"]), (&"changed".into(), &1.into()));
     let there = warm.store.dump();
     assert_eq!(there["R:9"].value, "of the application");
     assert!(!there.contains_key("R:11"));
-    assert!(
-        there["R:10"]
-            .value
-            .as_str()
-            .expect("text")
-            .contains("other")
-    );
+    assert!(there["R:10"].value.as_str().expect("text").contains("other"));
 }
 
 /// A transaction that was open when a run began, and is committed after it, is not missed, however
@@ -757,10 +701,8 @@ fn an_open_transaction_is_not_missed(dialect: Dialect) {
     let now = moment(dialect);
     let statement = format!("UPDATE t SET name = 'late', updated_at = {now} WHERE id = 3");
     let url = warm.shop.database.admin_url();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let check = |report: &Value| {
         assert_eq!(of(report, "rows")["read"], "changed", "{report:#}");
         warm.is_as_after_a_full_run(report);
@@ -835,23 +777,16 @@ fn few_changes_cost_few_rows() {
     let report = warm_rows("--changed");
     let changed = rows_read(database) - before;
     let rows = of(&report, "rows");
-    assert_eq!(
-        (&rows["read"], &rows["warmed"]),
-        (&"changed".into(), &20_060.into())
-    );
+    assert_eq!((&rows["read"], &rows["warmed"]), (&"changed".into(), &20_060.into()));
     assert_eq!(rows["unchanged"], 20_040);
     // Besides, the database counts them: a row that was deleted says nothing.
     let beside = changed.saturating_sub(20_060);
-    assert!(
-        full >= 20_000 && beside * 50 <= full,
-        "{changed} rows beside {full}"
-    );
+    assert!(full >= 20_000 && beside * 50 <= full, "{changed} rows beside {full}");
 
     // Many keys are looked at together: one that is missing is found, and times that are short.
     let rows_there = || {
         let all = warm.store.dump().into_iter();
-        all.filter(|(key, _)| key.starts_with("R:"))
-            .collect::<Dump>()
+        all.filter(|(key, _)| key.starts_with("R:")).collect::<Dump>()
     };
     warm.store.delete("R:5000");
     let report = warm_rows("--changed");
@@ -863,11 +798,7 @@ fn few_changes_cost_few_rows() {
     let times = rows_there();
     assert_eq!(times.len(), 20_060);
     for (key, stood) in times {
-        assert!(
-            stood.ttl > TTL_MS * 9 / 10 - 180_000,
-            "{key}: {}",
-            stood.ttl
-        );
+        assert!(stood.ttl > TTL_MS * 9 / 10 - 180_000, "{key}: {}", stood.ttl);
     }
 }
 
@@ -877,16 +808,11 @@ fn a_row_that_is_deleted_without_a_trace_is_noticed() {
     warm.run("").expect(0);
     let database = &warm.shop.database;
     database.sql("DELETE FROM t WHERE id = 7");
-    database.sql(&format!(
-        "UPDATE t SET name = 'other', updated_at = {} WHERE id = 8",
-        warm.shop.now
-    ));
+    database
+        .sql(&format!("UPDATE t SET name = 'other', updated_at = {} WHERE id = 8", warm.shop.now));
     let report = warm.run("--changed").expect(0).json();
     let rows = of(&report, "rows");
-    assert_eq!(
-        (&rows["read"], &rows["removed"]),
-        (&"keys".into(), &1.into())
-    );
+    assert_eq!((&rows["read"], &rows["removed"]), (&"keys".into(), &1.into()));
     warm.is_as_after_a_full_run(&report);
     let report = warm.run("--changed").expect(0).json();
     assert_eq!(of(&report, "rows")["read"], "changed");
@@ -900,9 +826,7 @@ fn what_an_application_wrote_itself_is_never_removed() {
         let before = warm.store.dump();
         // One key of each kind and way, which the application writes; and one that nobody touches.
         let overwritten = ["R:11", "S:s-11", "S:slug-11", "F:11"];
-        let overwritten = overwritten
-            .into_iter()
-            .filter(|key| before.contains_key(*key));
+        let overwritten = overwritten.into_iter().filter(|key| before.contains_key(*key));
         let overwritten: Vec<&str> = overwritten.collect();
         overwritten.iter().for_each(|key| warm.store.set(key));
         warm.shop.database.sql(&format!(
@@ -918,16 +842,10 @@ fn what_an_application_wrote_itself_is_never_removed() {
             assert!(!there.contains_key(gone), "{dialect:?} {gone}");
         }
         let rows = of(&report, "rows");
-        assert_eq!(
-            (&rows["read"], &rows["removed"]),
-            (&"changed".into(), &1.into())
-        );
+        assert_eq!((&rows["read"], &rows["removed"]), (&"changed".into(), &1.into()));
         let warning = rows["warnings"][0].as_str().expect("a warning");
         assert!(warning.contains("kept 1 orphan: "), "{warning}");
-        assert_eq!(
-            of(&report, "hash")["removed"],
-            2 - removed_before(&before, "H:")
-        );
+        assert_eq!(of(&report, "hash")["removed"], 2 - removed_before(&before, "H:"));
     }
 }
 
@@ -969,10 +887,7 @@ fn a_key_that_another_strategy_makes_too_is_left_to_it() {
     database.sql("UPDATE o SET kind = 'X', updated_at = datetime('now') WHERE id <= 2");
     let report = run("--changed --changed-overlap 0s");
     let featured = of(&report, "featured");
-    assert_eq!(
-        (&featured["read"], &featured["removed"]),
-        (&"keys".into(), &0.into())
-    );
+    assert_eq!((&featured["read"], &featured["removed"]), (&"keys".into(), &0.into()));
     assert_eq!(of(&report, "sale")["warmed"], 30);
     let there = Store::File(store).dump();
     assert_eq!(there.len(), 30, "{there:#?}");
@@ -982,21 +897,11 @@ fn a_key_that_another_strategy_makes_too_is_left_to_it() {
 fn nothing_counts_twice_where_everything_is_read_after_all() {
     let warm = Warm::new(Dialect::Sqlite);
     warm.run("").expect(0);
-    let Store::File(cache) = &warm.store else {
-        unreachable!("of SQLite")
-    };
+    let Store::File(cache) = &warm.store else { unreachable!("of SQLite") };
     let slug = cache.dump().into_keys().find(|key| key.starts_with("S:"));
     let keys = format!("warmup keys {}", slug.expect("a key"));
-    let named = command(
-        &format!("{keys} -o json"),
-        &warm.definitions,
-        &warm.url,
-        &cache.url(),
-    );
-    let run = ok(named.run())["run_id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
+    let named = command(&format!("{keys} -o json"), &warm.definitions, &warm.url, &cache.url());
+    let run = ok(named.run())["run_id"].as_str().expect("an id").to_owned();
     // The list of that run is evicted.
     cache.sql(&format!(
         "DELETE FROM entries WHERE CAST(key AS TEXT) LIKE 'shopwarm:keys:own/slug:{run}%'"
@@ -1151,15 +1056,7 @@ fn of_a_view_nothing_is_known() {
 fn moments_of_every_kind_are_compared_safely() {
     let (_folder, path) = file(
         "own.toml",
-        &own(
-            &["m"],
-            &strategy(
-                "m",
-                "object",
-                "M:{id}",
-                "SELECT id, v, at AS _changed_at FROM m",
-            ),
-        ),
+        &own(&["m"], &strategy("m", "object", "M:{id}", "SELECT id, v, at AS _changed_at FROM m")),
     );
     for (dialect, kind, moments) in [
         (
@@ -1176,11 +1073,7 @@ fn moments_of_every_kind_are_compared_safely() {
         (
             Dialect::MySql,
             "datetime",
-            &[
-                "now()",
-                "utc_timestamp()",
-                "convert_tz(utc_timestamp(), '+00:00', '-08:00')",
-            ],
+            &["now()", "utc_timestamp()", "convert_tz(utc_timestamp(), '+00:00', '-08:00')"],
         ),
         (Dialect::MySql, "date", &["now()"]),
         (
@@ -1203,11 +1096,7 @@ fn moments_of_every_kind_are_compared_safely() {
                 "date('now')",
             ],
         ),
-        (
-            Dialect::Sqlite,
-            "timestamp",
-            &["datetime('now')", "julianday('now')", "unixepoch()"],
-        ),
+        (Dialect::Sqlite, "timestamp", &["datetime('now')", "julianday('now')", "unixepoch()"]),
         (
             Dialect::Sqlite,
             "integer",
@@ -1221,9 +1110,7 @@ fn moments_of_every_kind_are_compared_safely() {
             Dialect::MySql => MariaDb::database(),
         };
         let long_ago = "'2020-01-01 00:00:00'";
-        let rows: Vec<String> = (1..=40)
-            .map(|id| format!("({id}, 'v', {long_ago})"))
-            .collect();
+        let rows: Vec<String> = (1..=40).map(|id| format!("({id}, 'v', {long_ago})")).collect();
         database.sql(&format!(
             "CREATE TABLE m (id int PRIMARY KEY, v varchar(20), at {kind}); INSERT INTO m VALUES {}",
             rows.join(",")
@@ -1237,20 +1124,11 @@ fn moments_of_every_kind_are_compared_safely() {
         run("");
         for (n, moment) in moments.iter().enumerate() {
             let id = n + 1;
-            database.sql(&format!(
-                "UPDATE m SET v = 'new {id}', at = {moment} WHERE id = {id}"
-            ));
+            database.sql(&format!("UPDATE m SET v = 'new {id}', at = {moment} WHERE id = {id}"));
             let report = run("--changed");
-            assert_eq!(
-                of(&report, "m")["read"],
-                "changed",
-                "{kind} {moment} {report:#}"
-            );
+            assert_eq!(of(&report, "m")["read"], "changed", "{kind} {moment} {report:#}");
             let value = store.dump()[&format!("M:{id}")].value.clone();
-            assert!(
-                value.as_str().expect("text").contains("new"),
-                "{kind} {moment}: {value}"
-            );
+            assert!(value.as_str().expect("text").contains("new"), "{kind} {moment}: {value}");
             assert!(
                 of(&report, "m")["unchanged"].as_u64() >= Some(35),
                 "{kind} {moment} {report:#}"

@@ -71,11 +71,7 @@ impl Lane {
     fn mend(&self) {
         self.cache.heal();
         self.network.heal();
-        for command in [
-            "CLIENT UNPAUSE",
-            "CONFIG SET maxmemory 0",
-            "REPLICAOF NO ONE",
-        ] {
+        for command in ["CLIENT UNPAUSE", "CONFIG SET maxmemory 0", "REPLICAOF NO ONE"] {
             self.redis.cli(&command.split(' ').collect::<Vec<_>>());
         }
     }
@@ -90,10 +86,7 @@ impl Lane {
         };
         let (batch, flight) = (rng.u32(5..=500), rng.u32(1..=20));
         let mode = ["refresh", "only-missing"][rng.usize(..2)];
-        let _ = write!(
-            story,
-            "{name} --batch-size {batch} --concurrency {flight} --mode {mode}"
-        );
+        let _ = write!(story, "{name} --batch-size {batch} --concurrency {flight} --mode {mode}");
         let cache = format!("redis://127.0.0.1:{}", self.cache.port());
         let run = warm(&self.contexts, url, cache).args(&format!(
             "--batch-size {batch} --concurrency {flight} --mode {mode} --progress none"
@@ -122,11 +115,7 @@ impl Lane {
         if hangs {
             child.kill().unwrap();
         }
-        Ended {
-            run: finish(child),
-            hangs,
-            may_have_lost,
-        }
+        Ended { run: finish(child), hangs, may_have_lost }
     }
 
     /// Until so many keys are there, or for so many milliseconds.
@@ -166,12 +155,7 @@ impl Lane {
                 cache.flow();
             }
             Fault::Pause(for_so_long, what) => {
-                redis.cli(&[
-                    "CLIENT",
-                    "PAUSE",
-                    &for_so_long.as_millis().to_string(),
-                    what,
-                ]);
+                redis.cli(&["CLIENT", "PAUSE", &for_so_long.as_millis().to_string(), what]);
             }
             Fault::KillClients => {
                 redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
@@ -183,10 +167,7 @@ impl Lane {
             }
             Fault::Full(free) => {
                 let info = redis.cli(&["INFO", "memory"]);
-                let used = info
-                    .lines()
-                    .find_map(|l| l.strip_prefix("used_memory:"))
-                    .unwrap();
+                let used = info.lines().find_map(|l| l.strip_prefix("used_memory:")).unwrap();
                 let limit = used.trim().parse::<usize>().unwrap() + free;
                 redis.cli(&["CONFIG", "SET", "maxmemory", &limit.to_string()]);
             }
@@ -275,18 +256,9 @@ struct Ended {
 
 /// What must hold, whatever happened.
 fn check(ended: Ended, redis: &Redis) {
-    let Ended {
-        run,
-        hangs,
-        may_have_lost,
-    } = ended;
+    let Ended { run, hangs, may_have_lost } = ended;
     assert!(!hangs, "it has not ended within {HANGS:?}:\n{}", run.stderr);
-    assert!(
-        EXITS.contains(&run.code),
-        "exit {}:\n{}",
-        run.code,
-        run.stderr
-    );
+    assert!(EXITS.contains(&run.code), "exit {}:\n{}", run.code, run.stderr);
     let run = calm(run);
     if run.stdout.is_empty() {
         // It did not begin, or two signals ended it at once.

@@ -37,10 +37,7 @@ impl Site {
         };
         std::fs::create_dir(site.files.path().join("contexts")).expect("a folder");
         for context in contexts {
-            site.define(
-                context,
-                "SELECT 1 AS id UNION ALL SELECT 2 UNION ALL SELECT 3",
-            );
+            site.define(context, "SELECT 1 AS id UNION ALL SELECT 2 UNION ALL SELECT 3");
         }
         site.configure(config);
         site
@@ -86,9 +83,7 @@ impl Site {
     fn runs(&self) -> Vec<Value> {
         let items = self.lab.redis.cli(&["LRANGE", "shopwarm:runs", "0", "-1"]);
         let items = items.lines().filter(|line| !line.is_empty());
-        items
-            .map(|item| serde_json::from_str(item).expect("JSON"))
-            .collect()
+        items.map(|item| serde_json::from_str(item).expect("JSON")).collect()
     }
 
     /// The runs of a job.
@@ -116,10 +111,7 @@ impl Site {
     fn lock(&self, context: &str) {
         let holder = r#"{"run_id":"r1","command":"warmup all","host":"elsewhere","pid":1,"since":"2026-01-01T00:00:00Z","token":"x"}"#;
         let key = format!("shopwarm:lock:{context}");
-        let set = self
-            .lab
-            .redis
-            .cli(&["SET", &key, holder, "NX", "PX", "600000"]);
+        let set = self.lab.redis.cli(&["SET", &key, holder, "NX", "PX", "600000"]);
         assert_eq!(set, "OK");
     }
 
@@ -146,11 +138,7 @@ impl Server {
     fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &id]).status();
-        assert!(
-            sent.expect("kill").success(),
-            "it has ended: {}",
-            self.said()
-        );
+        assert!(sent.expect("kill").success(), "it has ended: {}", self.said());
     }
 
     /// Drains it.
@@ -249,14 +237,8 @@ fn each_time_is_run_once_by_one_of_three_servers() {
         assert_eq!(totals["warmed"], u64::from(i == 0), "its mode");
     }
     // One for each time: no two of them within the same two seconds.
-    let mut times: Vec<i64> = runs
-        .iter()
-        .map(|run| started(run).as_second() / 2)
-        .collect();
-    assert!(
-        times.is_sorted_by(|newer, older| newer > older),
-        "{times:?}"
-    );
+    let mut times: Vec<i64> = runs.iter().map(|run| started(run).as_second() / 2).collect();
+    assert!(times.is_sorted_by(|newer, older| newer > older), "{times:?}");
     times.dedup();
     let passed = started(&runs[0]).duration_since(begun).as_secs() / 2 + 1;
     assert!(times.len() as i64 <= passed, "{times:?}");
@@ -283,10 +265,7 @@ fn a_time_that_was_run_is_not_run_by_one_that_waited() {
         .filter(|run| run["error"].is_null())
         .map(|run| started(run).as_second() / 3)
         .collect();
-    assert!(
-        times.is_sorted_by(|newer, older| newer > older),
-        "{times:?}"
-    );
+    assert!(times.is_sorted_by(|newer, older| newer > older), "{times:?}");
 }
 
 #[test]
@@ -324,9 +303,7 @@ fn a_job_gives_way_to_a_run_or_waits_for_its_end() {
     let set = ["SET", "shopwarm:lock:beta", "{}", "NX", "PX", "600000"];
     until("taken", || site.lab.redis.cli(&set) == "OK");
     let before = server.count("waiting for another run");
-    until("it waits", || {
-        server.count("waiting for another run") > before
-    });
+    until("it waits", || server.count("waiting for another run") > before);
     let asked = Timestamp::now();
     server.end();
     assert!(Timestamp::now().duration_since(asked) < SignedDuration::from_secs(15));
@@ -351,17 +328,11 @@ fn a_missed_time_runs_once_within_its_grace() {
     site.set_last_time("ahead", missed + day * 365);
 
     let mut servers = [site.serve(), site.serve()];
-    until("the missed one has run", || {
-        !site.runs_of("in-time").is_empty()
-    });
+    until("the missed one has run", || !site.runs_of("in-time").is_empty());
     until("the other one is told", || {
-        servers
-            .iter()
-            .all(|s| s.said().contains("times were missed"))
+        servers.iter().all(|s| s.said().contains("times were missed"))
     });
-    until("a wrong clock keeps nobody from running", || {
-        site.runs_of("ahead").len() > 1
-    });
+    until("a wrong clock keeps nobody from running", || site.runs_of("ahead").len() > 1);
     servers.iter_mut().for_each(Server::end);
     // Nobody runs it again.
     let mut again = site.serve();
@@ -390,9 +361,7 @@ fn of_jobs_at_one_instant_the_widest_runs() {
     site.define("alpha", SLOW);
     let mut servers = [site.serve(), site.serve()];
     until("the time has come", || !site.runs_of("wide").is_empty());
-    until("all have dealt with it", || {
-        servers.iter().all(|server| server.count("skipped: ") > 1)
-    });
+    until("all have dealt with it", || servers.iter().all(|server| server.count("skipped: ") > 1));
     servers.iter_mut().for_each(Server::end);
     assert_eq!(site.runs().len(), 1);
     assert_eq!(site.last_time("wide"), at);
@@ -405,12 +374,7 @@ fn another_schedule_holds_after_a_reload() {
     let site = Site::new(&["alpha"], "");
     let mut server = site.serve();
     server.hears("listening on");
-    site.configure(&job(
-        "tick",
-        "* * * * * *",
-        "[\"alpha\"]",
-        "jitter = \"200ms\"",
-    ));
+    site.configure(&job("tick", "* * * * * *", "[\"alpha\"]", "jitter = \"200ms\""));
     server.signal("HUP");
     until("the new job runs", || site.runs_of("tick").len() > 1);
     // A broken file changes nothing.

@@ -53,9 +53,8 @@ fn whole(cluster: &RedisCluster, alive: &[usize]) -> u64 {
             next.clone_into(&mut cursor);
         }
     };
-    let primaries = alive
-        .iter()
-        .filter(|node| cluster.cli(**node, &["ROLE"]).starts_with("master"));
+    let primaries =
+        alive.iter().filter(|node| cluster.cli(**node, &["ROLE"]).starts_with("master"));
     primaries.map(count).sum()
 }
 
@@ -68,10 +67,7 @@ fn true_counts(run: &Finished, cluster: &RedisCluster, alive: &[usize]) -> Value
     assert_eq!(count(&first, "total"), sum, "{first:#}");
     let there = whole(cluster, alive);
     let [warmed, unknown] = ["warmed", "unknown"].map(|class| count(&first, class));
-    assert!(
-        (warmed..=warmed + unknown).contains(&there),
-        "{there} keys, but {first:#}"
-    );
+    assert!((warmed..=warmed + unknown).contains(&there), "{there} keys, but {first:#}");
     assert_eq!(held(cluster, alive, "first:").len() as u64, there);
     first
 }
@@ -143,30 +139,16 @@ fn hashes_and_every_command_work_on_a_cluster() {
 
     let dry = run("dry-run context own --orphans -o json", 0).json();
     let totals = &dry["totals"];
-    assert_eq!(
-        (&totals["missing"], &totals["orphans"]),
-        (&1.into(), &1.into()),
-        "{dry:#}"
-    );
-    assert!(
-        dry["memory"]["used_bytes"].as_u64().unwrap() > 1_000_000,
-        "{dry:#}"
-    );
+    assert_eq!((&totals["missing"], &totals["orphans"]), (&1.into(), &1.into()), "{dry:#}");
+    assert!(dry["memory"]["used_bytes"].as_u64().unwrap() > 1_000_000, "{dry:#}");
     let verified = run("verify context own -o json", 10);
     let totals = &verified.json()["totals"];
-    assert_eq!(
-        (&totals["missing"], &totals["stale"]),
-        (&1.into(), &1.into()),
-        "{totals:#}"
-    );
+    assert_eq!((&totals["missing"], &totals["stale"]), (&1.into(), &1.into()), "{totals:#}");
     let got = run("keys get Thing:9 -o json", 0);
     assert!(got.stdout.contains("n9"), "{}", got.stdout);
 
     let missing = run("warmup context own --mode only-missing -o json", 0).strategy("own/things");
-    assert_eq!(
-        (count(&missing, "warmed"), count(&missing, "skipped")),
-        (1, 399)
-    );
+    assert_eq!((count(&missing, "warmed"), count(&missing, "skipped")), (1, 399));
     assert_eq!(cluster.ask(&["HGET", "Thing:8", "name"]), "other");
     let refreshed = run("warmup context own -o json", 0).strategy("own/things");
     assert_eq!(count(&refreshed, "warmed"), 400);
@@ -176,11 +158,7 @@ fn hashes_and_every_command_work_on_a_cluster() {
     assert_eq!(history["runs"].as_array().unwrap().len(), 3, "{history:#}");
     let doctor = run("doctor -o json", 0);
     for words in ["2 primaries and 0 replicas", "all commands allowed"] {
-        assert!(
-            doctor.stdout.contains(words),
-            "no {words:?} in {}",
-            doctor.stdout
-        );
+        assert!(doctor.stdout.contains(words), "no {words:?} in {}", doctor.stdout);
     }
 }
 
@@ -197,18 +175,13 @@ fn a_reshard_during_a_run_loses_nothing() {
         cluster.pipe(node, &lines)
     };
     // Now new keys of these slots go to the one, and those that are there stay at the other.
-    each(1, &|slot| {
-        format!("CLUSTER SETSLOT {slot} IMPORTING {from}")
-    });
+    each(1, &|slot| format!("CLUSTER SETSLOT {slot} IMPORTING {from}"));
     each(0, &|slot| format!("CLUSTER SETSLOT {slot} MIGRATING {to}"));
     until("keys go to the new node", || {
         let counts = each(1, &|slot| format!("CLUSTER COUNTKEYSINSLOT {slot}"));
         counts.lines().any(|count| count != "0")
     });
-    assert!(
-        child.try_wait().unwrap().is_none(),
-        "the run was over too soon"
-    );
+    assert!(child.try_wait().unwrap().is_none(), "the run was over too soon");
     let port = cluster.nodes[1].port().to_string();
     // A slot at a time: a command has keys of one slot.
     for slot in &slots {
@@ -290,25 +263,15 @@ fn a_cluster_that_is_down_ends_the_run() {
     cluster.nodes[1].kill();
     let run = calm(finish(child)).expect(6);
     let text = format!("{}{}", run.stdout, run.stderr);
-    assert!(
-        text.contains("CLUSTERDOWN") || text.contains("lost the cache"),
-        "{text}"
-    );
+    assert!(text.contains("CLUSTERDOWN") || text.contains("lost the cache"), "{text}");
     // With the other, which is empty now, it answers again.
     cluster.nodes[1].restart();
-    until("it answers", || {
-        cluster
-            .cli(0, &["CLUSTER", "INFO"])
-            .contains("cluster_state:ok")
-    });
+    until("it answers", || cluster.cli(0, &["CLUSTER", "INFO"]).contains("cluster_state:ok"));
     let first = run.strategy("bulk/first");
     let there = whole(&cluster, &[0]);
     // What is not there was the other's.
     let [warmed, unknown] = ["warmed", "unknown"].map(|class| count(&first, class));
-    assert!(
-        there > 0 && there <= warmed + unknown,
-        "{there} keys, but {first:#}"
-    );
+    assert!(there > 0 && there <= warmed + unknown, "{there} keys, but {first:#}");
 }
 
 #[test]
@@ -324,10 +287,7 @@ fn of_runs_that_start_at_one_instant_one_runs_on_a_cluster_too() {
             .collect();
         let runs: Vec<Finished> = runs.into_iter().map(finish).collect();
         let codes: Vec<i32> = runs.iter().map(|run| run.code).collect();
-        assert!(
-            codes.iter().all(|code| [0, 8].contains(code)),
-            "{round}: {runs:#?}"
-        );
+        assert!(codes.iter().all(|code| [0, 8].contains(code)), "{round}: {runs:#?}");
         assert!(codes.contains(&0), "{round}: nobody ran: {runs:#?}");
         let locks = held(&cluster, &[0, 1, 2], "shopwarm:lock:");
         assert!(locks.is_empty(), "{round}: {locks:?}");
@@ -349,32 +309,16 @@ fn what_does_not_fit_a_cluster_is_said() {
         }
     };
     refused(format!("redis+cluster://{at}"), 7, &["requires a password"]);
-    refused(
-        format!("redis+cluster://:hunter2@{at}"),
-        7,
-        &["refuses the password"],
-    );
-    refused(
-        format!("redis://:shop-secret@{at}/3"),
-        4,
-        &["cluster mode", "only database 0"],
-    );
-    refused(
-        format!("redis+cluster://:shop-secret@{at}/3"),
-        4,
-        &["only database 0"],
-    );
+    refused(format!("redis+cluster://:hunter2@{at}"), 7, &["refuses the password"]);
+    refused(format!("redis://:shop-secret@{at}/3"), 4, &["cluster mode", "only database 0"]);
+    refused(format!("redis+cluster://:shop-secret@{at}/3"), 4, &["only database 0"]);
     refused(
         format!("redis+cluster://127.0.0.1:{}", alone.port()),
         4,
         &["it is not a cluster", "redis://"],
     );
     refused(empty.url(), 3, &["serves no keys", "--cluster create"]);
-    refused(
-        "redis+cluster://:hunter2@".into(),
-        4,
-        &["a host is missing"],
-    );
+    refused("redis+cluster://:hunter2@".into(), 4, &["a host is missing"]);
 
     // The rights that a run on a cluster needs, and no more.
     let acl = "ACL SETUSER warm on >hunter2 ~first:* +ping +set +cluster|slots";

@@ -15,16 +15,8 @@ const CODED: &str = "checkout/instalments";
 fn example() -> PathBuf {
     let folder = binary().parent().expect("a folder");
     let mut build = Command::new(env!("CARGO"));
-    build.args([
-        "build",
-        "--quiet",
-        "--locked",
-        "--example",
-        "coded_strategy",
-    ]);
-    build
-        .arg("--target-dir")
-        .arg(folder.parent().expect("a folder"));
+    build.args(["build", "--quiet", "--locked", "--example", "coded_strategy"]);
+    build.arg("--target-dir").arg(folder.parent().expect("a folder"));
     // What is said of this package would have build scripts of others run again.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -68,23 +60,10 @@ fn a_shops_own_binary_keeps_every_command() {
     let list = demo.command("strategies -o json").run().expect(0).json();
     let list = list["strategies"].as_array().expect("a list").clone();
     assert_eq!(list.len(), SHIPPED.len() + 1);
-    let coded = list
-        .iter()
-        .find(|line| line["id"] == CODED)
-        .expect("it is listed");
+    let coded = list.iter().find(|line| line["id"] == CODED).expect("it is listed");
     assert_eq!(
-        [
-            &coded["key"],
-            &coded["priority"],
-            &coded["ttl"],
-            &coded["enabled"]
-        ],
-        [
-            &json!("Instalments:{months}"),
-            &json!(80),
-            &json!("1day"),
-            &json!(true)
-        ]
+        [&coded["key"], &coded["priority"], &coded["ttl"], &coded["enabled"]],
+        [&json!("Instalments:{months}"), &json!(80), &json!("1day"), &json!(true)]
     );
     let details = demo.command("strategies -v").run().expect(0).stdout;
     assert!(details.contains("priority     [code] 80"), "{details}");
@@ -104,11 +83,7 @@ fn it_is_warmed_looked_up_and_read_back() {
     assert_eq!((&order[0], &order[1]), (&json!(SHIPPED[0]), &json!(CODED)));
     assert_eq!(counts(&run.strategy(CODED)), [3, 0, 0, 0]);
 
-    let got = demo
-        .command("keys get Instalments:12 -o json")
-        .run()
-        .expect(0)
-        .json();
+    let got = demo.command("keys get Instalments:12 -o json").run().expect(0).json();
     assert_eq!(
         (&got["strategy"], &got["cached"]["value"]["months"]),
         (&json!(CODED), &json!(12)),
@@ -119,14 +94,9 @@ fn it_is_warmed_looked_up_and_read_back() {
 #[test]
 fn it_is_selected_inspected_and_verified() {
     let demo = Demo::new();
-    let looked = demo
-        .command("dry-run context checkout -o json")
-        .run()
-        .expect(0);
+    let looked = demo.command("dry-run context checkout -o json").run().expect(0);
     assert_eq!(looked.json()["totals"]["missing"], 3, "{}", looked.stdout);
-    demo.command("warmup strategy checkout/instalments")
-        .run()
-        .expect(0);
+    demo.command("warmup strategy checkout/instalments").run().expect(0);
     let verified = demo.command("verify context checkout --require 100% -o json");
     verified.run().expect(0);
     let doctor = demo.command("doctor -o json").run().expect(0).stdout;
@@ -139,10 +109,7 @@ fn keys_come_by_name_and_behind_a_prefix() {
     let named = "warmup keys eu:Instalments:6 Instalments:7 --prefix eu: -o json";
     let run = demo.command(named).run();
     assert_eq!(counts(&run.strategy(CODED)), [1, 1, 0, 0], "{}", run.stdout);
-    assert_eq!(
-        run.strategy(CODED)["not_found"],
-        json!(["eu:Instalments:7"])
-    );
+    assert_eq!(run.strategy(CODED)["not_found"], json!(["eu:Instalments:7"]));
 }
 
 #[test]
@@ -150,24 +117,13 @@ fn a_file_may_change_what_the_code_does_not_say_alone() {
     let demo = Demo::new();
     let file =
         |line: &str| format!("[context]\nname = \"checkout\"\n[strategies.instalments]\n{line}\n");
-    let list = demo
-        .with(&file("ttl = \"5m\""), "strategies -o json")
-        .run()
-        .expect(0)
-        .json();
+    let list = demo.with(&file("ttl = \"5m\""), "strategies -o json").run().expect(0).json();
     let mut lines = list["strategies"].as_array().expect("a list").iter();
-    let coded = lines
-        .find(|line| line["id"] == CODED)
-        .expect("it is listed");
+    let coded = lines.find(|line| line["id"] == CODED).expect("it is listed");
     assert_eq!(coded["ttl"], "5m", "{list:#}");
     let off = demo.with(&file("enabled = false"), "warmup context checkout");
     off.run().expect(2);
-    let refused = demo
-        .with(&file("key = \"Other:{months}\""), "strategies")
-        .run();
+    let refused = demo.with(&file("key = \"Other:{months}\""), "strategies").run();
     let refused = refused.expect(4).stderr;
-    assert!(
-        refused.contains("key: this is set in the strategy's code"),
-        "{refused}"
-    );
+    assert!(refused.contains("key: this is set in the strategy's code"), "{refused}");
 }

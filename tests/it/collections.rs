@@ -20,22 +20,14 @@ use crate::support::caches::{on, run};
 use crate::support::servers::{Redis, RedisCluster};
 use crate::support::tools::json_module;
 
-const SHAPES: [(Shape, &str); 4] = [
-    (Shape::Hash, "hash"),
-    (Shape::Set, "set"),
-    (Shape::SortedSet, "zset"),
-    (Shape::Json, "json"),
-];
+const SHAPES: [(Shape, &str); 4] =
+    [(Shape::Hash, "hash"), (Shape::Set, "set"), (Shape::SortedSet, "zset"), (Shape::Json, "json")];
 
 /// An entry of each type, of so many parts; `other` changes one of them.
 fn entry(shape: Shape, key: &str, parts: u32, other: bool) -> EntryBatch {
     let last = if other { "other" } else { "last" };
     let name = |n: u32| {
-        if n == 0 {
-            last.to_owned()
-        } else {
-            format!("name {n} ä\0")
-        }
+        if n == 0 { last.to_owned() } else { format!("name {n} ä\0") }
     };
     let value = |n: u32| match shape {
         Shape::Set => String::new(),
@@ -61,9 +53,7 @@ fn entry(shape: Shape, key: &str, parts: u32, other: bool) -> EntryBatch {
             return batch;
         }
     };
-    let pairs = parts
-        .iter()
-        .map(|(n, v)| (n.as_bytes(), v.as_bytes().into()));
+    let pairs = parts.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes().into()));
     batch.push_collection(key.as_bytes(), collection, pairs);
     batch
 }
@@ -100,12 +90,7 @@ async fn stored(cache: &dyn Cache, batch: &EntryBatch, how: &WriteOptions) -> Wr
 
 /// Whether what is stored is the entry's value; `None`: there is nothing.
 async fn is_equal(cache: &dyn Cache, batch: &EntryBatch, shape: Shape) -> Option<bool> {
-    match cache
-        .inspect(batch, shape.into())
-        .await
-        .expect("an answer")
-        .remove(0)
-    {
+    match cache.inspect(batch, shape.into()).await.expect("an answer").remove(0) {
         Standing::Held(held) => {
             let left = held.ttl.expect("a time");
             assert!(left > Duration::from_secs(500), "{left:?}");
@@ -124,27 +109,18 @@ fn every_type_is_written_compared_extended_and_deleted_where_it_is_ours() {
             // One command is not enough for as many parts.
             for parts in [1, 3, 2500] {
                 let key = format!("{name}:{parts}");
-                let (ours, theirs) = (
-                    entry(shape, &key, parts, false),
-                    entry(shape, &key, parts, true),
-                );
+                let (ours, theirs) =
+                    (entry(shape, &key, parts, false), entry(shape, &key, parts, true));
                 let (refresh, missing) = (how(shape, Mode::Refresh), how(shape, Mode::OnlyMissing));
                 assert_eq!(is_equal(cache, &ours, shape).await, None);
                 assert_eq!(stored(cache, &ours, &missing).await, WriteOutcome::Stored);
                 assert_eq!(is_equal(cache, &ours, shape).await, Some(true), "{key}");
                 assert_eq!(is_equal(cache, &theirs, shape).await, Some(false), "{key}");
-                assert_eq!(
-                    stored(cache, &theirs, &missing).await,
-                    WriteOutcome::AlreadyPresent
-                );
+                assert_eq!(stored(cache, &theirs, &missing).await, WriteOutcome::AlreadyPresent);
                 assert_eq!(stored(cache, &theirs, &refresh).await, WriteOutcome::Stored);
                 assert_eq!(is_equal(cache, &theirs, shape).await, Some(true), "{key}");
 
-                let read = cache
-                    .read(key.as_bytes())
-                    .await
-                    .expect("an answer")
-                    .expect("there");
+                let read = cache.read(key.as_bytes()).await.expect("an answer").expect("there");
                 match (&read.value, shape) {
                     (CachedValue::Collection(_, pairs), _) => {
                         assert_eq!(pairs.len(), parts as usize);
@@ -156,21 +132,11 @@ fn every_type_is_written_compared_extended_and_deleted_where_it_is_ours() {
                     other => panic!("{other:?}"),
                 }
                 let ttl = Ttl::new(Duration::from_hours(2), 0.0);
-                let extended = cache
-                    .extend_if_equal(&ours, &[0], &ttl)
-                    .await
-                    .expect("compared");
+                let extended = cache.extend_if_equal(&ours, &[0], &ttl).await.expect("compared");
                 assert_eq!(extended.equal, [false], "{key}");
-                let extended = cache
-                    .extend_if_equal(&theirs, &[0], &ttl)
-                    .await
-                    .expect("compared");
+                let extended = cache.extend_if_equal(&theirs, &[0], &ttl).await.expect("compared");
                 assert_eq!(extended.equal, [true], "{key}");
-                let read = cache
-                    .read(key.as_bytes())
-                    .await
-                    .expect("an answer")
-                    .expect("there");
+                let read = cache.read(key.as_bytes()).await.expect("an answer").expect("there");
                 assert!(read.ttl.expect("known").expect("a time") > Duration::from_secs(7000));
 
                 let delete = async |batch| cache.delete_if_equal(batch, &[0]).await.expect("asked");
@@ -190,14 +156,9 @@ fn another_type_is_seen_and_replaced() {
             for &(other, there) in shapes {
                 let (ours, theirs) = (entry(shape, "k", 3, false), entry(other, "k", 3, false));
                 stored(cache, &theirs, &how(other, Mode::Refresh)).await;
-                let standing = cache
-                    .inspect(&ours, shape.into())
-                    .await
-                    .expect("an answer")
-                    .remove(0);
-                let Standing::Held(held) = standing else {
-                    panic!("{standing:?}")
-                };
+                let standing =
+                    cache.inspect(&ours, shape.into()).await.expect("an answer").remove(0);
+                let Standing::Held(held) = standing else { panic!("{standing:?}") };
                 assert_eq!((held.kind.name(), held.equal), (there, name == there));
                 if name != there {
                     let deleted = cache.delete_if_equal(&ours, &[0]).await.expect("asked");
@@ -207,11 +168,7 @@ fn another_type_is_seen_and_replaced() {
                     stored(cache, &ours, &how(shape, Mode::Refresh)).await,
                     WriteOutcome::Stored
                 );
-                assert_eq!(
-                    is_equal(cache, &ours, shape).await,
-                    Some(true),
-                    "{name} {there}"
-                );
+                assert_eq!(is_equal(cache, &ours, shape).await, Some(true), "{name} {there}");
             }
         }
     });
@@ -228,10 +185,8 @@ fn a_collection_is_never_there_in_part() {
             let mut connection = client.get_connection().expect("a connection");
             let mut seen = BTreeMap::new();
             while !over.load(Ordering::SeqCst) {
-                let count: u64 = redis::cmd("ZCARD")
-                    .arg("k")
-                    .query(&mut connection)
-                    .expect("a count");
+                let count: u64 =
+                    redis::cmd("ZCARD").arg("k").query(&mut connection).expect("a count");
                 *seen.entry(count).or_insert(0) += 1;
             }
             seen
@@ -241,10 +196,7 @@ fn a_collection_is_never_there_in_part() {
             for n in 0..40 {
                 let parts = [20_000, 5_001][n % 2];
                 let batch = entry(Shape::SortedSet, "k", parts, false);
-                assert_eq!(
-                    stored(cache.as_ref(), &batch, &how).await,
-                    WriteOutcome::Stored
-                );
+                assert_eq!(stored(cache.as_ref(), &batch, &how).await, WriteOutcome::Stored);
             }
         });
         over.store(true, Ordering::SeqCst);

@@ -29,21 +29,12 @@ fn the_schemes_of_frameworks_are_known() {
             Dialect::Sqlite => &["sqlite3"],
         };
         for scheme in schemes {
-            let listed = lab
-                .with(&things(), "keys list")
-                .database(format!("{scheme}:{rest}"));
+            let listed = lab.with(&things(), "keys list").database(format!("{scheme}:{rest}"));
             assert_eq!(listed.run().expect(0).stdout, "T:1\nT:2\n", "{scheme}");
         }
     }
-    let run = shopwarm("keys list")
-        .database("mysql://shop:hunter2@localhost:1")
-        .run()
-        .expect(4);
-    assert!(
-        run.stderr.contains("it names no database"),
-        "{}",
-        run.stderr
-    );
+    let run = shopwarm("keys list").database("mysql://shop:hunter2@localhost:1").run().expect(4);
+    assert!(run.stderr.contains("it names no database"), "{}", run.stderr);
     assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
 }
 
@@ -61,118 +52,45 @@ fn parts(url: &str) -> [String; 5] {
 #[test]
 fn a_url_is_made_of_the_variables_for_its_parts() {
     let families = [
-        (
-            Dialect::Postgres,
-            "PG",
-            ["HOST", "PORT", "USER", "PASSWORD", "DATABASE"],
-        ),
-        (
-            Dialect::Postgres,
-            "POSTGRES_",
-            ["HOST", "PORT", "USER", "PASSWORD", "DB"],
-        ),
-        (
-            Dialect::MySql,
-            "MYSQL_",
-            ["HOST", "PORT", "USER", "PASSWORD", "DATABASE"],
-        ),
-        (
-            Dialect::MySql,
-            "MYSQL_",
-            ["HOST", "TCP_PORT", "USERNAME", "PWD", "DB"],
-        ),
-        (
-            Dialect::MySql,
-            "MARIADB_",
-            ["HOST", "PORT", "USER", "PASSWORD", "DATABASE"],
-        ),
-        (
-            Dialect::MySql,
-            "DB_",
-            ["HOST", "PORT", "USERNAME", "PASSWORD", "DATABASE"],
-        ),
-        (
-            Dialect::Postgres,
-            "DB_",
-            ["HOST", "PORT", "USER", "PASSWORD", "NAME"],
-        ),
+        (Dialect::Postgres, "PG", ["HOST", "PORT", "USER", "PASSWORD", "DATABASE"]),
+        (Dialect::Postgres, "POSTGRES_", ["HOST", "PORT", "USER", "PASSWORD", "DB"]),
+        (Dialect::MySql, "MYSQL_", ["HOST", "PORT", "USER", "PASSWORD", "DATABASE"]),
+        (Dialect::MySql, "MYSQL_", ["HOST", "TCP_PORT", "USERNAME", "PWD", "DB"]),
+        (Dialect::MySql, "MARIADB_", ["HOST", "PORT", "USER", "PASSWORD", "DATABASE"]),
+        (Dialect::MySql, "DB_", ["HOST", "PORT", "USERNAME", "PASSWORD", "DATABASE"]),
+        (Dialect::Postgres, "DB_", ["HOST", "PORT", "USER", "PASSWORD", "NAME"]),
     ];
     for (dialect, prefix, names) in families {
         let lab = Lab::things(dialect);
         let (_dir, path) = file("own.toml", &things());
         let values = parts(&lab.database.url());
         let with_parts = |arguments: &str| {
-            let kind = if dialect == Dialect::MySql {
-                "mysql"
-            } else {
-                "pgsql"
-            };
+            let kind = if dialect == Dialect::MySql { "mysql" } else { "pgsql" };
             let run = shopwarm(arguments).contexts(&path).cache(lab.redis.url());
-            let run = if prefix == "DB_" {
-                run.env("DB_CONNECTION", kind)
-            } else {
-                run
-            };
+            let run = if prefix == "DB_" { run.env("DB_CONNECTION", kind) } else { run };
             let set = |run: Shopwarm, (name, value): (&str, &String)| {
                 run.env(&format!("{prefix}{name}"), value)
             };
             names.into_iter().zip(&values).fold(run, set)
         };
-        assert_eq!(
-            with_parts("keys list").run().expect(0).stdout,
-            "T:1\nT:2\n",
-            "{prefix}"
-        );
+        assert_eq!(with_parts("keys list").run().expect(0).stdout, "T:1\nT:2\n", "{prefix}");
         let shown = with_parts("config show -o json").run().expect(0).json();
         let settings = shown["settings"].as_array().expect("a list");
-        let url = settings
-            .iter()
-            .find(|setting| setting["name"] == "database_url")
-            .expect("it");
+        let url = settings.iter().find(|setting| setting["name"] == "database_url").expect("it");
         let from = url["from"].as_str().expect("a text");
-        assert!(
-            names
-                .iter()
-                .all(|name| from.contains(&format!("{prefix}{name}"))),
-            "{from}"
-        );
+        assert!(names.iter().all(|name| from.contains(&format!("{prefix}{name}"))), "{from}");
         let doctor = with_parts("doctor").run().expect(0).stdout;
-        assert!(
-            doctor.contains(&format!("{prefix}{}", names[0])),
-            "{doctor}"
-        );
-        assert!(
-            !format!("{shown}{doctor}").contains(&values[3]),
-            "the password is shown"
-        );
+        assert!(doctor.contains(&format!("{prefix}{}", names[0])), "{doctor}");
+        assert!(!format!("{shown}{doctor}").contains(&values[3]), "the password is shown");
         // A URL that is given wins.
-        let given = with_parts("config show")
-            .database("sqlite:shop.db")
-            .run()
-            .expect(0);
-        assert!(
-            given.stdout.contains("environment DATABASE_URL"),
-            "{}",
-            given.stdout
-        );
+        let given = with_parts("config show").database("sqlite:shop.db").run().expect(0);
+        assert!(given.stdout.contains("environment DATABASE_URL"), "{}", given.stdout);
     }
-    let run = shopwarm("keys list")
-        .env("DB_HOST", "db")
-        .env("DB_PASSWORD", "p@ss")
-        .run()
-        .expect(4);
+    let run = shopwarm("keys list").env("DB_HOST", "db").env("DB_PASSWORD", "p@ss").run().expect(4);
     assert!(run.stderr.contains("DB_HOST"), "{}", run.stderr);
-    assert!(
-        run.stderr.contains("DB_DATABASE or DB_NAME is not set"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("DB_DATABASE or DB_NAME is not set"), "{}", run.stderr);
     assert!(!run.stderr.contains("p@ss"), "{}", run.stderr);
-    let run = shopwarm("keys list")
-        .env("DB_HOST", "db")
-        .env("DB_NAME", "shop")
-        .run()
-        .expect(4);
+    let run = shopwarm("keys list").env("DB_HOST", "db").env("DB_NAME", "shop").run().expect(4);
     assert!(run.stderr.contains("DB_CONNECTION"), "{}", run.stderr);
 }
 
@@ -187,33 +105,22 @@ fn variables_are_filled_in_in_the_configuration_file() {
     );
     let (_dir, path) = file("shopwarm.toml", &settings);
     let command = |arguments: &str| {
-        let run = shopwarm(arguments)
-            .arg("--config")
-            .arg(&path)
-            .env("CACHE", lab.redis.url());
+        let run = shopwarm(arguments).arg("--config").arg(&path).env("CACHE", lab.redis.url());
         run.env("OWN", &own)
     };
     let run = command("warmup all").env("PASSWORD", "shop-secret").run();
     run.expect(0);
     assert_eq!(lab.keys(), ["test:$:T:1", "test:$:T:2"]);
-    let shown = command("config show")
-        .env("PASSWORD", "shop-secret")
-        .run()
-        .expect(0);
+    let shown = command("config show").env("PASSWORD", "shop-secret").run().expect(0);
     assert!(!shown.stdout.contains("shop-secret"), "{}", shown.stdout);
     let (_vars, vars) = file("vars.toml", "[vars]\nword = \"${PASSWORD}\"\n");
     let run = shopwarm("config show --config").arg(&vars);
     let shown = run.env("PASSWORD", "shop-secret").run().expect(0);
     assert!(!shown.stdout.contains("shop-secret"), "{}", shown.stdout);
     assert!(shown.stdout.contains("***"), "{}", shown.stdout);
-    let doctor = command("doctor -o json")
-        .env("PASSWORD", "shop-secret")
-        .run()
-        .json();
+    let doctor = command("doctor -o json").env("PASSWORD", "shop-secret").run().json();
     let secrets = doctor["checks"].as_array().expect("a list").iter();
-    let secrets: Vec<&Value> = secrets
-        .filter(|check| check["check"] == "secret files")
-        .collect();
+    let secrets: Vec<&Value> = secrets.filter(|check| check["check"] == "secret files").collect();
     assert!(secrets.is_empty(), "the file holds no secret: {secrets:?}");
     for arguments in ["warmup all", "config check", "doctor"] {
         let run = command(arguments).run().expect(4);

@@ -33,10 +33,7 @@ fn recipe(section: &str) -> Option<Recipe> {
     let (databases, body) = marked.split_once(" -->")?;
     let title = section.lines().next().unwrap_or_default().to_owned();
     let shown = block(body, "text").unwrap_or_else(|| panic!("{title}: no keys are shown"));
-    let pair = |line: &str| {
-        line.split_once(' ')
-            .map(|(key, value)| (key.into(), value.into()))
-    };
+    let pair = |line: &str| line.split_once(' ').map(|(key, value)| (key.into(), value.into()));
     Some(Recipe {
         databases: databases.to_owned(),
         definition: block(body, "toml").unwrap_or_else(|| panic!("{title}: no definition")),
@@ -80,11 +77,7 @@ fn cooked_on(dialect: Dialect, name: &str) {
         .into_iter()
         .filter(|recipe| recipe.databases.split(' ').any(|database| database == name))
         .collect();
-    assert!(
-        recipes.len() >= 15,
-        "only {} recipes for {name}",
-        recipes.len()
-    );
+    assert!(recipes.len() >= 15, "only {} recipes for {name}", recipes.len());
     let folder = tempfile::tempdir().expect("a folder");
     for (n, recipe) in recipes.iter().enumerate() {
         let text = format!("[context]\nname = \"shop\"\n\n{}\n", recipe.definition);
@@ -95,12 +88,7 @@ fn cooked_on(dialect: Dialect, name: &str) {
     for recipe in &recipes {
         assert!(!recipe.shown.is_empty(), "{}", recipe.title);
         for (key, value) in &recipe.shown {
-            assert_eq!(
-                &stored(&lab, key),
-                value,
-                "{}: {key} on {name}",
-                recipe.title
-            );
+            assert_eq!(&stored(&lab, key), value, "{}: {key} on {name}", recipe.title);
         }
     }
     command("verify --require 100%").expect(0);
@@ -124,10 +112,7 @@ fn repairs(lab: &Lab, dialect: Dialect, recipes: &[Recipe], folder: &Path) {
         .filter(|recipe| recipe.definition.contains("_version") && recipe.databases.contains(' '));
     let mut repaired = 0;
     for recipe in versioned {
-        let (_, name) = recipe
-            .definition
-            .split_once("[strategies.")
-            .expect("a name");
+        let (_, name) = recipe.definition.split_once("[strategies.").expect("a name");
         let name = format!("shop/{}", name.split(']').next().expect("a name"));
         let run = lab.command("warmup -o json").arg(&name).contexts(folder);
         let run = run.arg("--primary-url").arg(primary.url()).run().expect(0);
@@ -138,10 +123,7 @@ fn repairs(lab: &Lab, dialect: Dialect, recipes: &[Recipe], folder: &Path) {
         let verify = lab.command("verify").arg(&name).contexts(folder);
         verify.database(primary.url()).run().expect(0);
     }
-    assert_eq!(
-        repaired, 8,
-        "two nested documents, two names and four offers"
-    );
+    assert_eq!(repaired, 8, "two nested documents, two names and four offers");
 }
 
 #[test]

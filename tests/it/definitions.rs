@@ -25,16 +25,11 @@ fn folder() -> tempfile::TempDir {
 fn described(run: &Finished, id: &str) -> Value {
     let document = run.json();
     let mut all = document["strategies"].as_array().expect("a list").iter();
-    all.find(|s| s["id"] == id)
-        .unwrap_or_else(|| panic!("no {id} in {document:#}"))
-        .clone()
+    all.find(|s| s["id"] == id).unwrap_or_else(|| panic!("no {id} in {document:#}")).clone()
 }
 
 fn ttl(lab: &Lab, key: &str) -> u64 {
-    lab.redis
-        .cli(&["TTL", key])
-        .parse()
-        .expect("a time to live")
+    lab.redis.cli(&["TTL", key]).parse().expect("a time to live")
 }
 
 #[test]
@@ -64,12 +59,7 @@ fn an_override_changes_the_fields_that_it_names() {
         "2-own.toml",
         &own(
             &["users"],
-            &strategy(
-                "names",
-                "text",
-                "Name:{_id}",
-                "SELECT id AS _id, name FROM users",
-            ),
+            &strategy("names", "text", "Name:{_id}", "SELECT id AS _id, name FROM users"),
         ),
     );
     write(
@@ -79,38 +69,25 @@ fn an_override_changes_the_fields_that_it_names() {
     );
     write(dir.path(), "notes.txt", "not a definition");
 
-    let run = lab
-        .command("warmup all -o json")
-        .contexts(dir.path())
-        .run()
-        .expect(0);
+    let run = lab.command("warmup all -o json").contexts(dir.path()).run().expect(0);
     let hot = run.strategy("catalog/hot-products");
     assert_eq!(counts(&hot), [3, 0, 0, 0]);
-    assert_eq!(
-        (&hot["priority"], &hot["ttl_seconds"]),
-        (&json!(100), &json!(100))
-    );
+    assert_eq!((&hot["priority"], &hot["ttl_seconds"]), (&json!(100), &json!(100)));
     let report = run.json();
     let ids = report["strategies"].as_array().expect("a list").iter();
     let ids: Vec<&str> = ids.filter_map(|s| s["id"].as_str()).collect();
     assert_eq!(ids[0], "catalog/hot-products");
     assert!(!ids.contains(&"catalog/category-tree"));
-    let products: Vec<String> = lab
-        .keys()
-        .into_iter()
-        .filter(|k| k.starts_with("Product:"))
-        .collect();
+    let products: Vec<String> =
+        lab.keys().into_iter().filter(|k| k.starts_with("Product:")).collect();
     assert_eq!(products.len(), 3);
     assert!((90..=100).contains(&ttl(&lab, &products[0])));
     assert!(!lab.keys().contains(&"Category:tree:root".to_owned()));
-    let brands = lab
-        .database
-        .query("SELECT count(DISTINCT brand) FROM products");
+    let brands = lab.database.query("SELECT count(DISTINCT brand) FROM products");
     assert_eq!(run.strategy("catalog/brands")["warmed"].to_string(), brands);
     assert_eq!(
         lab.get("Name:user-01"),
-        lab.database
-            .query("SELECT name FROM users WHERE id = 'user-01'")
+        lab.database.query("SELECT name FROM users WHERE id = 'user-01'")
     );
 }
 
@@ -127,70 +104,38 @@ fn definitions_come_from_files_and_folders_in_the_order_given() {
     let three = write(dir.path(), "more/b.toml", &patch(3));
     let more = dir.path().join("more");
     let (one, more) = (one.to_str().expect("text"), more.to_str().expect("text"));
-    write(
-        dir.path(),
-        "shopwarm.toml",
-        "contexts = [\"more/a.toml\"]\n",
-    );
+    write(dir.path(), "shopwarm.toml", "contexts = [\"more/a.toml\"]\n");
 
     let limit = |run: Finished, limit: u32, from: &Path| {
         let hot = described(&run.expect(0), "catalog/hot-products");
         let expected = json!({ "value": limit, "from": from.to_str() });
         assert_eq!(hot["fields"]["limit"], expected);
         // What no file says is as it was shipped.
-        assert_eq!(
-            hot["fields"]["ttl"],
-            json!({ "value": "2h", "from": "shipped" })
-        );
+        assert_eq!(hot["fields"]["ttl"], json!({ "value": "2h", "from": "shipped" }));
     };
     let strategies = || shopwarm("strategies -o json");
-    limit(
-        strategies().arg("--contexts").arg(one).run(),
-        1,
-        Path::new(one),
-    );
+    limit(strategies().arg("--contexts").arg(one).run(), 1, Path::new(one));
     limit(strategies().arg("--contexts").arg(more).run(), 3, &three);
     let flags = ["--contexts", more, "--contexts", one];
     limit(
-        flags
-            .iter()
-            .fold(strategies(), super::support::shopwarm::Shopwarm::arg)
-            .run(),
+        flags.iter().fold(strategies(), super::support::shopwarm::Shopwarm::arg).run(),
         1,
         Path::new(one),
     );
     let variable = format!("{one},{more}");
-    limit(
-        strategies().env("SHOPWARM_CONTEXTS", &variable).run(),
-        3,
-        &three,
-    );
+    limit(strategies().env("SHOPWARM_CONTEXTS", &variable).run(), 3, &three);
     // A flag stands instead of the environment, not beside it; both instead of the file.
-    let both = strategies()
-        .env("SHOPWARM_CONTEXTS", &variable)
-        .arg("--contexts")
-        .arg(one);
+    let both = strategies().env("SHOPWARM_CONTEXTS", &variable).arg("--contexts").arg(one);
     limit(both.run(), 1, Path::new(one));
-    limit(
-        strategies().dir(dir.path()).contexts(Path::new(one)).run(),
-        1,
-        Path::new(one),
-    );
+    limit(strategies().dir(dir.path()).contexts(Path::new(one)).run(), 1, Path::new(one));
     // In the file, a path is meant from where the file stands.
-    limit(
-        strategies().dir(dir.path()).run(),
-        2,
-        Path::new("more/a.toml"),
-    );
+    limit(strategies().dir(dir.path()).run(), 2, Path::new("more/a.toml"));
     let config = dir.path().join("shopwarm.toml");
     limit(strategies().arg("--config").arg(&config).run(), 2, &two);
 
     for (path, says) in [("nowhere.toml", "nowhere.toml"), ("empty", "no .toml file")] {
         std::fs::create_dir_all(dir.path().join("empty")).expect("a folder");
-        let run = strategies()
-            .contexts(&dir.path().join(path))
-            .run()
-            .expect(4);
+        let run = strategies().contexts(&dir.path().join(path)).run().expect(4);
         assert!(run.stderr.contains(says), "{}", run.stderr);
     }
 }
@@ -198,21 +143,12 @@ fn definitions_come_from_files_and_folders_in_the_order_given() {
 /// The first strategy is good each time: it must not be written when another one is wrong.
 #[test]
 fn one_wrong_definition_and_nothing_is_written_where_that_is_wished_for() {
-    let good = strategy(
-        "good",
-        "object",
-        "Good:{id}",
-        "SELECT id, name FROM products",
-    );
+    let good = strategy("good", "object", "Good:{id}", "SELECT id, name FROM products");
     let other = |sql: &str| strategy("other", "object", "Other:{id}", sql);
     let select = "SELECT id, name FROM products";
     let misspelt = other(select) + "tll = \"1h\"";
     let before = over_shipped(&own(&["products"], &(good.clone() + &misspelt)));
-    let line = before
-        .lines()
-        .position(|l| l.starts_with("tll"))
-        .expect("it is there")
-        + 1;
+    let line = before.lines().position(|l| l.starts_with("tll")).expect("it is there") + 1;
     let unknown_field = format!("own.toml, line {line}: unknown field `tll`");
     let cases: Vec<(String, Vec<&str>)> = vec![
         (misspelt, vec![&unknown_field, "did you mean `ttl`?"]),
@@ -233,11 +169,7 @@ fn one_wrong_definition_and_nothing_is_written_where_that_is_wished_for() {
         ),
         (
             other("SELECT name FROM products"),
-            vec![
-                "own/other",
-                "key: the query does not return id",
-                "it returns name",
-            ],
+            vec!["own/other", "key: the query does not return id", "it returns name"],
         ),
         (other("SELECT id FROM products WHERE"), vec!["own/other"]),
         (other("SELEC id FROM products"), vec!["own/other"]),
@@ -245,43 +177,22 @@ fn one_wrong_definition_and_nothing_is_written_where_that_is_wished_for() {
             other("SELECT id, colour FROM products"),
             vec!["own/other", "colour", "hint: products has the columns id"],
         ),
-        (
-            other("SELECT id FROM artists"),
-            vec!["own/other", "artists", "hint: "],
-        ),
+        (other("SELECT id FROM artists"), vec!["own/other", "artists", "hint: "]),
         (
             other(select) + "order_by = \"colour\"",
-            vec![
-                "own/other",
-                "own.toml, line",
-                "order_by: ",
-                "does not return colour",
-            ],
+            vec!["own/other", "own.toml, line", "order_by: ", "does not return colour"],
         ),
         (
             strategy("other", "object", "Good:{name}", select),
             vec!["own/good and own/other make the same keys", "Good:{name}"],
         ),
         (
-            strategy(
-                "other",
-                "object",
-                "Product:id:{x}",
-                "SELECT id AS x FROM products",
-            ),
+            strategy("other", "object", "Product:id:{x}", "SELECT id AS x FROM products"),
             vec!["catalog/hot-products and own/other make the same keys"],
         ),
+        (strategy("other", "text", "Other:{id}", select), vec!["own/other", "one stored column"]),
         (
-            strategy("other", "text", "Other:{id}", select),
-            vec!["own/other", "one stored column"],
-        ),
-        (
-            strategy(
-                "other",
-                "object",
-                "Other:{_id}",
-                "SELECT id AS _id FROM products",
-            ),
+            strategy("other", "object", "Other:{_id}", "SELECT id AS _id FROM products"),
             vec!["own/other", "no column is stored"],
         ),
         (
@@ -304,33 +215,20 @@ fn one_wrong_definition_and_nothing_is_written_where_that_is_wished_for() {
             _ => "postgres",
         };
         let not_here = other(select).replace("sql.any", &format!("sql.{elsewhere}"));
-        let not_here = (
-            not_here,
-            vec!["own/other", "there is no SQL for", "sql.any"],
-        );
+        let not_here = (not_here, vec!["own/other", "there is no SQL for", "sql.any"]);
         for (wrong, says) in cases.iter().chain([&not_here]) {
             let own = own(&["products", "artists"], &format!("{good}{wrong}"));
             let run = lab.with(&over_shipped(&own), "warmup all --strict").run();
-            assert_eq!(
-                run.code, 4,
-                "{dialect:?} {wrong}\n{}{}",
-                run.stdout, run.stderr
-            );
+            assert_eq!(run.code, 4, "{dialect:?} {wrong}\n{}{}", run.stdout, run.stderr);
             for part in says {
-                assert!(
-                    run.stderr.contains(part),
-                    "{dialect:?} {part}: {}",
-                    run.stderr
-                );
+                assert!(run.stderr.contains(part), "{dialect:?} {part}: {}", run.stderr);
             }
             // One screen, and nothing of the driver's.
             let brief = run.stderr.lines().count() < 12 && !run.stderr.contains("Error {");
             assert!(brief && run.stdout.is_empty(), "{}", run.stderr);
         }
         assert!(lab.keys().is_empty(), "{dialect:?}");
-        lab.with(&own(&["products"], &good), "warmup all")
-            .run()
-            .expect(0);
+        lab.with(&own(&["products"], &good), "warmup all").run().expect(0);
     }
 }
 
@@ -344,16 +242,8 @@ fn everything_that_is_wrong_is_said_at_once() {
         + &strategy("b", "object", "B:{id}", "SELECT id FROM nowhere");
     for (wrong, arguments, says) in [
         (&offline, "--strict", "2 definitions are not valid"),
-        (
-            &offline,
-            "",
-            "2 definitions are invalid or do not fit the database",
-        ),
-        (
-            &online,
-            "",
-            "2 definitions are invalid or do not fit the database",
-        ),
+        (&offline, "", "2 definitions are invalid or do not fit the database"),
+        (&online, "", "2 definitions are invalid or do not fit the database"),
     ] {
         let run = lab
             .with(&own(&["products", "nowhere"], wrong), "warmup all")
@@ -374,66 +264,29 @@ fn strategies_shows_each_field_and_where_it_came_from() {
     let file = write(dir.path(), "mine.toml", patch);
     let mine = file.to_str().expect("text");
 
-    let run = shopwarm("strategies -o json")
-        .contexts(&file)
-        .run()
-        .expect(0);
-    assert_eq!(
-        run.json()["strategies"].as_array().expect("a list").len(),
-        7
-    );
+    let run = shopwarm("strategies -o json").contexts(&file).run().expect(0);
+    assert_eq!(run.json()["strategies"].as_array().expect("a list").len(), 7);
     let hot = described(&run, "catalog/hot-products");
     for (field, value, from) in [
         ("limit", json!(7), mine),
-        (
-            "sql.any",
-            json!("SELECT id, is_active, sales_count FROM products"),
-            mine,
-        ),
+        ("sql.any", json!("SELECT id, is_active, sales_count FROM products"), mine),
         ("priority", json!(100), "shipped"),
         ("key", json!("Product:id:{id}"), "shipped"),
         ("tags", json!(["product", "high-priority"]), "shipped"),
         ("types", json!({ "is_active": "bool" }), "shipped"),
     ] {
-        assert_eq!(
-            hot["fields"][field],
-            json!({ "value": value, "from": from }),
-            "{field}"
-        );
+        assert_eq!(hot["fields"][field], json!({ "value": value, "from": from }), "{field}");
     }
     assert_eq!(hot["owns"], json!(["products", "categories"]));
     assert_eq!(described(&run, "catalog/categories")["enabled"], false);
 
-    let table = shopwarm("strategies")
-        .contexts(&file)
-        .run()
-        .expect(0)
-        .stdout;
-    let row = |id: &str| {
-        table
-            .lines()
-            .find(|l| l.contains(id))
-            .unwrap_or_default()
-            .to_owned()
-    };
-    assert!(
-        row("catalog/hot-products").contains("Product:id:{id}"),
-        "{table}"
-    );
+    let table = shopwarm("strategies").contexts(&file).run().expect(0).stdout;
+    let row = |id: &str| table.lines().find(|l| l.contains(id)).unwrap_or_default().to_owned();
+    assert!(row("catalog/hot-products").contains("Product:id:{id}"), "{table}");
     assert!(row("catalog/categories").contains("(disabled)"), "{table}");
-    let detailed = shopwarm("strategies -v")
-        .contexts(&file)
-        .run()
-        .expect(0)
-        .stdout;
-    assert!(
-        detailed.contains(&format!("limit        [{mine}] 7")),
-        "{detailed}"
-    );
-    assert!(
-        detailed.contains("priority     [shipped] 100"),
-        "{detailed}"
-    );
+    let detailed = shopwarm("strategies -v").contexts(&file).run().expect(0).stdout;
+    assert!(detailed.contains(&format!("limit        [{mine}] 7")), "{detailed}");
+    assert!(detailed.contains("priority     [shipped] 100"), "{detailed}");
     let lines = shopwarm("strategies -o ndjson").run().expect(0).stdout;
     assert_eq!(lines.lines().count(), 7);
 }
@@ -467,21 +320,13 @@ fn config_show_says_where_each_setting_came_from_and_no_secret() {
         ("batch_size", "7", "shopwarm.toml"),
         ("default_ttl", "1h", "default"),
         ("deadline", "-", "default"),
-        (
-            "database_url",
-            "postgres://u:***@file-host/db",
-            "shopwarm.toml",
-        ),
+        ("database_url", "postgres://u:***@file-host/db", "shopwarm.toml"),
         ("cache_url", "redis://:***@older/0", "environment REDIS_URL"),
     ] {
         let (value, from) = (value.to_owned(), from.to_owned());
         assert_eq!(setting(&run, name), (value, from), "{name}");
     }
-    let url_file = write(
-        dir.path(),
-        "url",
-        "mysql://u:canary@secret-file/db?x=canary\n",
-    );
+    let url_file = write(dir.path(), "url", "mysql://u:canary@secret-file/db?x=canary\n");
     let flag = "postgres://u:canary@flag/db";
     let show = |form: &str| {
         shopwarm("config show -o")
@@ -492,12 +337,7 @@ fn config_show_says_where_each_setting_came_from_and_no_secret() {
     };
     let command = || show("json");
     for (run, name, value, from) in [
-        (
-            command().run(),
-            "cache_url",
-            "redis://:***@newer/0",
-            "environment CACHE_URL",
-        ),
+        (command().run(), "cache_url", "redis://:***@newer/0", "environment CACHE_URL"),
         (
             command().arg("--redis-url=redis://:canary@flag/0").run(),
             "cache_url",
@@ -505,11 +345,7 @@ fn config_show_says_where_each_setting_came_from_and_no_secret() {
             "flag",
         ),
         (
-            command()
-                .arg("--database-url-file")
-                .arg(&url_file)
-                .database(flag)
-                .run(),
+            command().arg("--database-url-file").arg(&url_file).database(flag).run(),
             "database_url",
             "mysql://u:***@secret-file/db?***",
             "flag",
@@ -531,21 +367,11 @@ fn config_show_says_where_each_setting_came_from_and_no_secret() {
     for (text, says) in [
         ("batchsize = 7", "did you mean `batch_size`?"),
         ("\n\nbatch_size = 0", "batch_size: 0 is not from 1 to 10000"),
-        (
-            "default_ttl = \"soon\"",
-            "default_ttl: `soon` is not a duration",
-        ),
-        (
-            "database_url = \"postgres://u:canary@h/d\"\nbatch_size = [",
-            "line 2",
-        ),
+        ("default_ttl = \"soon\"", "default_ttl: `soon` is not a duration"),
+        ("database_url = \"postgres://u:canary@h/d\"\nbatch_size = [", "line 2"),
     ] {
         let file = write(dir.path(), "wrong.toml", text);
-        let run = shopwarm("config check")
-            .arg("--config")
-            .arg(&file)
-            .run()
-            .expect(4);
+        let run = shopwarm("config check").arg("--config").arg(&file).run().expect(4);
         let says_it = run.stderr.contains(says) && run.stderr.contains("wrong.toml");
         assert!(says_it && !run.stderr.contains("canary"), "{}", run.stderr);
     }
@@ -562,21 +388,10 @@ fn config_check_connects_to_nothing() {
     assert_eq!(run.stdout, "valid: 7 strategies, 2 scheduled jobs\n");
     let sql = "\n[strategies.x]\nkey = \"X:{id}\"\nvalue = \"object\"\nsql.postgres = \"SELECT id FROM t\"";
     let file = write(dir.path(), "own.toml", &own(&["t"], sql));
-    for (url, code) in [
-        ("postgres://nobody@127.0.0.1:1/x", 0),
-        ("mysql://nobody@127.0.0.1:1/x", 4),
-    ] {
-        let run = shopwarm("config check")
-            .contexts(&file)
-            .database(url)
-            .run()
-            .expect(code);
-        assert_eq!(
-            run.stderr.contains("there is no SQL for"),
-            code == 4,
-            "{}",
-            run.stderr
-        );
+    for (url, code) in [("postgres://nobody@127.0.0.1:1/x", 0), ("mysql://nobody@127.0.0.1:1/x", 4)]
+    {
+        let run = shopwarm("config check").contexts(&file).database(url).run().expect(code);
+        assert_eq!(run.stderr.contains("there is no SQL for"), code == 4, "{}", run.stderr);
     }
 }
 
@@ -622,24 +437,16 @@ fn a_key_of_the_shop_is_warmed_whether_or_not_it_is_in_the_selection() {
             "Category:list:all",
             &beyond,
         ];
-        let run = keys.iter().fold(
-            lab.command("warmup keys -o json"),
-            super::support::shopwarm::Shopwarm::arg,
-        );
+        let run = keys
+            .iter()
+            .fold(lab.command("warmup keys -o json"), super::support::shopwarm::Shopwarm::arg);
         let run = run.run();
         let products = run.strategy("catalog/hot-products");
         assert_eq!(counts(&products), [1, 1, 0, 0], "{dialect:?}");
         assert_eq!(products["not_found"], json!(["Product:id:nobody"]));
         let value: Value = serde_json::from_str(&lab.get(&beyond)).expect("JSON");
-        assert_eq!(
-            format!("Product:id:{}", value["id"].as_str().expect("an id")),
-            beyond
-        );
-        for key in [
-            "recommendations:homepage",
-            "Category:tree:root",
-            "Category:list:all",
-        ] {
+        assert_eq!(format!("Product:id:{}", value["id"].as_str().expect("an id")), beyond);
+        for key in ["recommendations:homepage", "Category:tree:root", "Category:list:all"] {
             assert!(lab.keys().contains(&key.to_owned()), "{dialect:?}: {key}");
         }
         run.expect(0);
@@ -653,10 +460,7 @@ fn a_key_of_the_shop_is_warmed_whether_or_not_it_is_in_the_selection() {
             assert_eq!(lab.get(key), value, "{dialect:?}: {key}");
         }
 
-        let run = lab
-            .command("warmup keys Nothing:1 Product:id: -o json")
-            .run()
-            .expect(3);
+        let run = lab.command("warmup keys Nothing:1 Product:id: -o json").run().expect(3);
         assert_eq!(run.json()["unmatched"], json!(["Nothing:1", "Product:id:"]));
         assert_eq!(run.json()["unmatched_total"], 2);
         assert_eq!(run.json()["outcome"], "incomplete");
@@ -671,10 +475,7 @@ fn keys_may_carry_the_prefix_or_not() {
         .run()
         .expect(0);
     assert_eq!(counts(&run.strategy("catalog/hot-products")), [2, 0, 0, 0]);
-    assert_eq!(
-        lab.keys(),
-        ["v2:Product:id:prod-0001", "v2:Product:id:prod-0002"]
-    );
+    assert_eq!(lab.keys(), ["v2:Product:id:prod-0001", "v2:Product:id:prod-0002"]);
 }
 
 /// Keys that no column can hold belong to no row; they do not take the good ones with them.
@@ -683,11 +484,7 @@ fn a_key_that_its_column_cannot_hold_spoils_no_other() {
     let uuid = |n: u32| format!("{n:08x}-0000-4000-8000-000000000000");
     for dialect in DIALECTS {
         let lab = Lab::empty(dialect);
-        let uuid_type = if dialect == Dialect::Postgres {
-            "uuid"
-        } else {
-            "char(36)"
-        };
+        let uuid_type = if dialect == Dialect::Postgres { "uuid" } else { "char(36)" };
         let mut script = format!(
             "CREATE TABLE t (n int, u {uuid_type}, d date, a varchar(20), b varchar(20));\n"
         );
@@ -737,21 +534,12 @@ fn a_key_that_its_column_cannot_hold_spoils_no_other() {
         let all: Vec<&str> = good.iter().map(String::as_str).chain(bad).collect();
         let run = lab.warm_keys(&definitions, &all);
         good.sort();
-        assert_eq!(
-            lab.keys(),
-            good,
-            "{dialect:?}\n{}{}",
-            run.stdout,
-            run.stderr
-        );
+        assert_eq!(lab.keys(), good, "{dialect:?}\n{}{}", run.stdout, run.stderr);
         for n in ["n", "u", "d", "ab", "un"] {
             let part = run.strategy(&format!("own/{n}"));
             let [warmed, skipped, failed, unknown] = counts(&part);
             assert_eq!((warmed, unknown), (4, 0), "{dialect:?} {part:#}");
-            assert!(
-                skipped + failed > 0 && part["error"].is_null(),
-                "{dialect:?} {part:#}"
-            );
+            assert!(skipped + failed > 0 && part["error"].is_null(), "{dialect:?} {part:#}");
             // A failed key says why in the database's words, and no query failed as a whole.
             assert_eq!(errors(&part).len() as u64, failed);
         }
@@ -772,14 +560,11 @@ fn thousands_of_keys_come_through_stdin() {
             script += &format!(",({id},'v{id}')");
         }
         lab.database.sql(&script);
-        let definitions = own(
-            &["t"],
-            &strategy("t", "text", "T:{_id}", "SELECT id AS _id, v FROM t"),
-        );
+        let definitions =
+            own(&["t"], &strategy("t", "text", "T:{_id}", "SELECT id AS _id, v FROM t"));
         // Each twice, 500 that have no row, an empty line, an end of line of another system.
-        let keys: Vec<String> = (0..12_500)
-            .flat_map(|id| [format!("T:{id}"), format!("T:{id}\r")])
-            .collect();
+        let keys: Vec<String> =
+            (0..12_500).flat_map(|id| [format!("T:{id}"), format!("T:{id}\r")]).collect();
         let mut keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         keys.push("");
         let run = lab.warm_keys(&definitions, &keys).expect(0);
@@ -800,17 +585,13 @@ fn the_closest_template_has_the_key() {
     );
     let definitions = own(
         &["t"],
-        &(strategy(
-            "wide",
-            "text",
-            "C:{_id}",
-            "SELECT id AS _id, v FROM t WHERE v = 'wide'",
-        ) + &strategy(
-            "close",
-            "text",
-            "C:vip:{_id}",
-            "SELECT id AS _id, v FROM t WHERE v = 'close'",
-        )),
+        &(strategy("wide", "text", "C:{_id}", "SELECT id AS _id, v FROM t WHERE v = 'wide'")
+            + &strategy(
+                "close",
+                "text",
+                "C:vip:{_id}",
+                "SELECT id AS _id, v FROM t WHERE v = 'close'",
+            )),
     );
     lab.warm_keys(&definitions, &["C:vip:1"]).expect(0);
     assert_eq!(lab.get("C:vip:1"), "close");
@@ -829,11 +610,7 @@ fn a_name_that_the_database_does_not_have_is_explained() {
     for dialect in DIALECTS {
         let lab = Lab::empty(dialect);
         let is_folded = dialect == Dialect::Postgres;
-        let column = if is_folded {
-            "\"createdAt\""
-        } else {
-            "createdAt"
-        };
+        let column = if is_folded { "\"createdAt\"" } else { "createdAt" };
         let create =
             format!("CREATE TABLE shop_goods (id INTEGER, {column} INTEGER, customer_id INTEGER)");
         lab.database.sql(&create);
@@ -858,10 +635,7 @@ fn a_name_that_the_database_does_not_have_is_explained() {
         }
         for (sql, expected) in [
             ("SELECT id FROM shop_good", "did you mean `shop_goods`?"),
-            (
-                "SELECT id FROM crates",
-                "this database has the tables shop_goods",
-            ),
+            ("SELECT id FROM crates", "this database has the tables shop_goods"),
             (
                 "SELECT id, zz FROM shop_goods",
                 "shop_goods has the columns id, createdAt, customer_id",
@@ -878,9 +652,6 @@ fn a_name_that_the_database_does_not_have_is_explained() {
             assert_eq!(hint(sql), expected, "{dialect:?}");
         }
         let shipped = lab.command("warmup all").run().expect(4).stderr;
-        assert!(
-            shipped.contains("hint: the shipped definitions expect"),
-            "{shipped}"
-        );
+        assert!(shipped.contains("hint: the shipped definitions expect"), "{shipped}");
     }
 }

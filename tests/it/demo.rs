@@ -40,21 +40,14 @@ fn a_new_shop_says_what_it_is_and_what_to_try_once() {
     let second = run(&dir, "--demo verify").expect(0);
     assert!(!second.stderr.contains(NOTE), "{}", second.stderr);
     // What it says to try works.
-    let tried = first
-        .stderr
-        .lines()
-        .filter_map(|line| line.split_once("shopwarm "));
+    let tried = first.stderr.lines().filter_map(|line| line.split_once("shopwarm "));
     for (_, command) in tried.filter(|(_, command)| !command.ends_with("serve")) {
         shopwarm(command).run().expect(0);
     }
     let dir = folder();
-    let log = run(&dir, "--demo=stale warmup all -q --log-format json")
-        .expect(0)
-        .stderr;
+    let log = run(&dir, "--demo=stale warmup all -q --log-format json").expect(0).stderr;
     assert!(log.lines().all(|line| line.starts_with('{')), "{log}");
-    let log = run(&dir, "--demo warmup all --log-format json")
-        .expect(0)
-        .stderr;
+    let log = run(&dir, "--demo warmup all --log-format json").expect(0).stderr;
     assert!(log.lines().all(|line| line.starts_with('{')), "{log}");
     let dir = folder();
     assert_eq!(run(&dir, "--demo runs -q").expect(0).stderr, "");
@@ -107,17 +100,9 @@ fn a_file_that_is_only_found_is_not_read() {
 
 /// Keys of each state, as `dry-run` counts them.
 fn states(dir: &TempDir, demo: &str) -> [u64; 5] {
-    let report = run(dir, &format!("{demo} dry-run -o json"))
-        .expect(0)
-        .json();
-    [
-        "identical",
-        "different",
-        "missing",
-        "expiring",
-        "wrong_type",
-    ]
-    .map(|state| report["totals"][state].as_u64().expect("a number"))
+    let report = run(dir, &format!("{demo} dry-run -o json")).expect(0).json();
+    ["identical", "different", "missing", "expiring", "wrong_type"]
+        .map(|state| report["totals"][state].as_u64().expect("a number"))
 }
 
 #[test]
@@ -128,9 +113,7 @@ fn a_stale_shop_can_be_put_right_and_is_made_anew_later() {
     let shown = run(&dir, key).expect(0).stdout;
     let next = shown.lines().find_map(|line| line.strip_prefix("next"));
     let next = next.expect("what to do").trim();
-    shopwarm(next.strip_prefix("shopwarm ").expect("a command"))
-        .run()
-        .expect(0);
+    shopwarm(next.strip_prefix("shopwarm ").expect("a command")).run().expect(0);
     assert!(run(&dir, key).stdout.contains("identical"));
     run(&dir, "--demo=stale warmup all -q").expect(0);
     assert_eq!(states(&dir, "--demo=stale"), [175, 0, 0, 0, 0]);
@@ -160,22 +143,16 @@ fn a_stale_shop_can_be_put_right_and_is_made_anew_later() {
 fn keys_expire_soon_and_rows_fail_on_request() {
     let dir = folder();
     assert_eq!(states(&dir, "--demo=expiring"), [88, 0, 5, 82, 0]);
-    let listed = run(&dir, "--demo=expiring keys list --state expiring")
-        .expect(0)
-        .stdout;
+    let listed = run(&dir, "--demo=expiring keys list --state expiring").expect(0).stdout;
     let key = listed.lines().next().expect("a key");
-    let got = run(&dir, &format!("--demo=expiring keys get {key}"))
-        .expect(0)
-        .stdout;
+    let got = run(&dir, &format!("--demo=expiring keys get {key}")).expect(0).stdout;
     assert!(got.contains("state      expiring\n"), "{got}");
     let next = format!("next       shopwarm warmup keys {key} ");
     assert!(got.contains(&next), "{got}");
     run(&dir, "--demo=expiring warmup all -q").expect(0);
     assert_eq!(states(&dir, "--demo=expiring"), [175, 0, 0, 0, 0]);
 
-    let failing = run(&dir, "--demo=failing warmup all -o json")
-        .expect(4)
-        .json();
+    let failing = run(&dir, "--demo=failing warmup all -o json").expect(4).json();
     assert_eq!(failing["totals"]["strategies_failed"], 1);
     assert_eq!(failing["totals"]["failed"], 5);
     let doctor = run(&dir, "--demo=failing doctor").expect(4).stdout;
@@ -205,10 +182,7 @@ fn both_ends_of_a_pipe_may_make_it() {
         .expect("bash");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let totals = &report["totals"];
-    assert_eq!(
-        (&totals["different"], &totals["missing"]),
-        (&0.into(), &1.into())
-    );
+    assert_eq!((&totals["different"], &totals["missing"]), (&0.into(), &1.into()));
 }
 
 #[test]
@@ -216,15 +190,8 @@ fn a_folder_that_cannot_be_written_is_named_and_doctor_has_a_line_for_it() {
     let dir = folder();
     fs::write(dir.path().join("stale"), "").expect("a file");
     let run_ = run(&dir, "--demo=stale verify").expect(4);
-    assert!(
-        run_.stderr.contains("cannot make the sample shop at"),
-        "{}",
-        run_.stderr
-    );
+    assert!(run_.stderr.contains("cannot make the sample shop at"), "{}", run_.stderr);
     let doctor = run(&dir, "--demo=stale doctor").expect(4).stdout;
     assert!(doctor.contains("definitions: 7 strategies"), "{doctor}");
-    assert!(
-        doctor.contains("cannot make the sample shop at"),
-        "{doctor}"
-    );
+    assert!(doctor.contains("cannot make the sample shop at"), "{doctor}");
 }

@@ -48,10 +48,7 @@ fn accepted(command: &mut Command) -> String {
 
 /// A manifest as the cluster gets it: what Helm would fill in is filled in.
 fn manifest(name: &str) -> String {
-    let mut parts = text(name)
-        .split("{{")
-        .map(str::to_owned)
-        .collect::<Vec<_>>();
+    let mut parts = text(name).split("{{").map(str::to_owned).collect::<Vec<_>>();
     for part in parts.iter_mut().skip(1) {
         let (expression, rest) = part.split_once("}}").expect("{{ has its }}");
         let known = [".Release.", ".Values."];
@@ -69,9 +66,7 @@ fn units() -> (tempfile::TempDir, Vec<PathBuf>) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let binary = binary().to_str().expect("a path of text");
     let place = |name: &&str| {
-        let path = dir
-            .path()
-            .join(Path::new(name).file_name().expect("a file"));
+        let path = dir.path().join(Path::new(name).file_name().expect("a file"));
         let unit = text(name).replace("/usr/local/bin/shopwarm", binary);
         fs::write(&path, unit).expect("a unit");
         path
@@ -94,10 +89,7 @@ fn systemd_takes_the_units() {
 #[test]
 fn the_services_are_shut_in() {
     let (_dir, paths) = units();
-    for path in paths
-        .iter()
-        .filter(|p| p.extension().is_some_and(|e| e == "service"))
-    {
+    for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "service")) {
         let mut security = Command::new("systemd-analyze");
         security.args(["security", "--offline=yes", "--no-pager", "--threshold=20"]);
         accepted(security.arg(path));
@@ -118,9 +110,7 @@ fn directive(unit: &str, name: &str) -> String {
 }
 
 fn seconds(duration: &str) -> u64 {
-    humantime::parse_duration(duration)
-        .unwrap_or_else(|e| panic!("{duration}: {e}"))
-        .as_secs()
+    humantime::parse_duration(duration).unwrap_or_else(|e| panic!("{duration}: {e}")).as_secs()
 }
 
 /// The value of a flag, given as `--flag VALUE` or `--flag=VALUE`.
@@ -135,11 +125,7 @@ fn flag(arguments: &[String], name: &str) -> Option<String> {
 /// The time that a run may take by its own flags.
 fn longest(arguments: &[String]) -> u64 {
     let flags = ["--lock-wait", "--deadline"];
-    flags
-        .iter()
-        .filter_map(|name| flag(arguments, name))
-        .map(|d| seconds(&d))
-        .sum()
+    flags.iter().filter_map(|name| flag(arguments, name)).map(|d| seconds(&d)).sum()
 }
 
 #[test]
@@ -162,10 +148,7 @@ fn kubernetes_takes_the_manifests() {
 
 #[test]
 fn github_takes_the_workflow() {
-    for schema in [
-        "vendor.github-workflows",
-        "custom.github-workflows-require-timeout",
-    ] {
+    for schema in ["vendor.github-workflows", "custom.github-workflows-require-timeout"] {
         let mut check = tool("check-jsonschema");
         accepted(check.args(["--builtin-schema", schema, WORKFLOW]));
     }
@@ -175,24 +158,16 @@ fn github_takes_the_workflow() {
 fn pods(name: &str) -> Vec<(Value, Value)> {
     let owners = yaml(&manifest(name)).into_iter().filter_map(|document| {
         let spec = &document["spec"];
-        let owner = [&spec["jobTemplate"]["spec"], spec]
-            .into_iter()
-            .find(|s| s["template"].is_object());
+        let owner =
+            [&spec["jobTemplate"]["spec"], spec].into_iter().find(|s| s["template"].is_object());
         owner.cloned()
     });
-    owners
-        .map(|owner| (owner["template"]["spec"].clone(), owner))
-        .collect()
+    owners.map(|owner| (owner["template"]["spec"].clone(), owner)).collect()
 }
 
 fn containers(pod: &Value) -> Vec<Value> {
     let lists = [&pod["initContainers"], &pod["containers"]];
-    lists
-        .into_iter()
-        .filter_map(Value::as_array)
-        .flatten()
-        .cloned()
-        .collect()
+    lists.into_iter().filter_map(Value::as_array).flatten().cloned().collect()
 }
 
 /// A container's own, else its pod's.
@@ -230,20 +205,13 @@ fn containers_may_nothing_and_need_little() {
 fn kubernetes_waits_longer_than_shopwarm_takes() {
     for name in [MANIFESTS[0], HELM] {
         let (pod, job) = pods(name).remove(0);
-        assert_eq!(
-            pod["restartPolicy"], "Never",
-            "{name}: podFailurePolicy needs it"
-        );
+        assert_eq!(pod["restartPolicy"], "Never", "{name}: podFailurePolicy needs it");
         let arguments = &command_lines(name)[0].arguments;
         let most = job["activeDeadlineSeconds"].as_u64().expect("a deadline");
         assert!(most > longest(arguments), "{name}");
     }
     let helm_gives_up = 300;
-    assert!(
-        pods(HELM)[0].1["activeDeadlineSeconds"]
-            .as_u64()
-            .is_some_and(|s| s < helm_gives_up)
-    );
+    assert!(pods(HELM)[0].1["activeDeadlineSeconds"].as_u64().is_some_and(|s| s < helm_gives_up));
     let grace = flag(&command_lines(MANIFESTS[1])[0].arguments, "--grace").expect("a grace");
     let killed = pods(MANIFESTS[1])[0].0["terminationGracePeriodSeconds"].as_u64();
     assert!(killed.is_some_and(|killed| killed > seconds(&grace)));
@@ -261,28 +229,21 @@ fn words(line: &str) -> Vec<String> {
 
 fn strings(list: &Value) -> Vec<String> {
     let items = list.as_array().into_iter().flatten();
-    items
-        .map(|item| item.as_str().expect("a string").to_owned())
-        .collect()
+    items.map(|item| item.as_str().expect("a string").to_owned()).collect()
 }
 
 fn in_unit(name: &str) -> Vec<CommandLine> {
     let line = directive(name, "ExecStart");
     let (program, rest) = line.split_once(' ').expect("arguments");
     assert!(program.ends_with("/shopwarm"), "{name}: {program}");
-    vec![CommandLine {
-        arguments: words(rest),
-        env: Vec::new(),
-    }]
+    vec![CommandLine { arguments: words(rest), env: Vec::new() }]
 }
 
 /// A container's `env`: names and values in the open.
 fn variables(list: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let items = list.as_array().into_iter().flatten();
-    items
-        .map(|item| (text(&item["name"]), text(&item["value"])))
-        .collect()
+    items.map(|item| (text(&item["name"]), text(&item["value"]))).collect()
 }
 
 fn in_manifest(name: &str) -> Vec<CommandLine> {
@@ -297,20 +258,13 @@ fn in_manifest(name: &str) -> Vec<CommandLine> {
 
 fn in_workflow(name: &str) -> Vec<CommandLine> {
     let mut found = Vec::new();
-    for step in yaml(&text(name))[0]["jobs"]["warmup"]["steps"]
-        .as_array()
-        .expect("steps")
-    {
+    for step in yaml(&text(name))[0]["jobs"]["warmup"]["steps"].as_array().expect("steps") {
         let env = step["env"].as_object().into_iter().flatten();
-        let env: Vec<(String, String)> = env
-            .map(|(n, v)| (n.clone(), v.as_str().expect("text").to_owned()))
-            .collect();
+        let env: Vec<(String, String)> =
+            env.map(|(n, v)| (n.clone(), v.as_str().expect("text").to_owned())).collect();
         for line in step["run"].as_str().unwrap_or_default().lines() {
             if let Some(arguments) = line.trim().strip_prefix("shopwarm ") {
-                found.push(CommandLine {
-                    arguments: words(arguments),
-                    env: env.clone(),
-                });
+                found.push(CommandLine { arguments: words(arguments), env: env.clone() });
             }
         }
     }
@@ -370,10 +324,7 @@ fn no_secret_is_written_down() {
                 );
             }
             for (variable, value) in env.iter().filter(|(n, _)| n.ends_with("_URL")) {
-                assert!(
-                    value.starts_with("${{ secrets."),
-                    "{name}: {variable}={value}"
-                );
+                assert!(value.starts_with("${{ secrets."), "{name}: {variable}={value}");
             }
         }
     }
@@ -382,17 +333,10 @@ fn no_secret_is_written_down() {
 /// `Name = 4` of src/interfaces/exit.rs.
 fn exits() -> Vec<(String, u64)> {
     let source = text("src/interfaces/exit.rs");
-    let body = source
-        .split_once("pub enum Exit {")
-        .expect("the exit codes")
-        .1;
+    let body = source.split_once("pub enum Exit {").expect("the exit codes").1;
     let body = body.split_once('}').expect("their end").0;
-    let pairs = body
-        .lines()
-        .filter_map(|line| line.trim().trim_end_matches(',').split_once(" = "));
-    pairs
-        .filter_map(|(n, c)| Some((n.to_owned(), c.parse().ok()?)))
-        .collect()
+    let pairs = body.lines().filter_map(|line| line.trim().trim_end_matches(',').split_once(" = "));
+    pairs.filter_map(|(n, c)| Some((n.to_owned(), c.parse().ok()?))).collect()
 }
 
 fn codes(list: &str) -> BTreeSet<u64> {
@@ -404,10 +348,8 @@ fn codes(list: &str) -> BTreeSet<u64> {
 
 /// Codes in a comment stand in parentheses or before a colon: `(5, 6)`, `8: another run`.
 fn in_comments(text: &str) -> BTreeSet<u64> {
-    let comments = text
-        .lines()
-        .filter_map(|line| line.split_once("# "))
-        .map(|(_, comment)| comment);
+    let comments =
+        text.lines().filter_map(|line| line.split_once("# ")).map(|(_, comment)| comment);
     let is_list = |list: &&str| {
         !list.is_empty() && list.chars().all(|c| c.is_ascii_digit() || ", ".contains(c))
     };
@@ -431,10 +373,7 @@ fn exit_codes_are_those_of_the_program() {
     }
     for (name, codes) in named {
         let unknown: Vec<&u64> = codes.difference(&known).collect();
-        assert!(
-            unknown.is_empty(),
-            "{name}: no exit {unknown:?} in src/interfaces/exit.rs"
-        );
+        assert!(unknown.is_empty(), "{name}: no exit {unknown:?} in src/interfaces/exit.rs");
     }
 }
 
@@ -467,26 +406,14 @@ fn what_a_retry_cannot_mend_is_not_tried_again() {
 #[test]
 fn the_documentation_says_what_becomes_of_every_exit_code() {
     let page = text("docs/deploy.md");
-    let section = page
-        .split_once("\n## Where to run it\n")
-        .expect("the section")
-        .1;
+    let section = page.split_once("\n## Where to run it\n").expect("the section").1;
     let section = section.split("\n## ").next().unwrap_or_default();
-    let table = section
-        .split_once("| exit | Kubernetes")
-        .expect("the table")
-        .1;
-    let rows = table
-        .lines()
-        .filter_map(|row| row.strip_prefix("| ")?.split(" |").next());
+    let table = section.split_once("| exit | Kubernetes").expect("the table").1;
+    let rows = table.lines().filter_map(|row| row.strip_prefix("| ")?.split(" |").next());
     let listed: BTreeSet<u64> = rows.flat_map(codes).collect();
     let known: BTreeSet<u64> = exits().into_iter().map(|(_, code)| code).collect();
     assert_eq!(listed, known);
-    for name in UNITS
-        .into_iter()
-        .chain(MANIFESTS)
-        .chain([WORKFLOW, DOCKERFILE])
-    {
+    for name in UNITS.into_iter().chain(MANIFESTS).chain([WORKFLOW, DOCKERFILE]) {
         assert!(section.contains(&format!("](../{name})")), "no {name}");
     }
 }
@@ -496,18 +423,13 @@ fn instructions() -> Vec<(String, String)> {
     let file = text(DOCKERFILE).replace("\\\n", " ");
     let lines = file.lines().filter(|line| !line.starts_with('#'));
     let pairs = lines.filter_map(|line| line.split_once(' '));
-    pairs
-        .map(|(word, rest)| (word.to_owned(), rest.to_owned()))
-        .collect()
+    pairs.map(|(word, rest)| (word.to_owned(), rest.to_owned())).collect()
 }
 
 /// The last stage's, by their word.
 fn in_the_image(word: &str) -> Option<String> {
     let all = instructions();
-    let last = all
-        .iter()
-        .rposition(|(word, _)| word == "FROM")
-        .expect("a FROM");
+    let last = all.iter().rposition(|(word, _)| word == "FROM").expect("a FROM");
     let found = all[last..].iter().rfind(|(w, _)| w == word);
     found.map(|(_, rest)| rest.clone())
 }
@@ -520,10 +442,7 @@ fn the_linter_takes_the_dockerfile() {
 #[test]
 fn the_image_runs_shopwarm_and_not_as_root() {
     let user = in_the_image("USER").expect("a USER");
-    let numbers: Vec<u32> = user
-        .split(':')
-        .map(|n| n.parse().expect("a number"))
-        .collect();
+    let numbers: Vec<u32> = user.split(':').map(|n| n.parse().expect("a number")).collect();
     assert!(!numbers.contains(&0), "{user}");
     let entry = in_the_image("ENTRYPOINT").expect("an ENTRYPOINT");
     let entry: Vec<String> = serde_json::from_str(&entry).expect("the exec form");
@@ -563,35 +482,19 @@ fn the_image_is_built_from_what_it_copies() {
         }
     }
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args([
-        "metadata",
-        "--offline",
-        "--no-deps",
-        "--format-version=1",
-        "--quiet",
-    ]);
+    cargo.args(["metadata", "--offline", "--no-deps", "--format-version=1", "--quiet"]);
     let said = accepted(cargo.current_dir(dir.path()));
     let project: Value = serde_json::from_str(&said).expect("JSON");
-    let targets = project["packages"][0]["targets"]
-        .as_array()
-        .expect("targets");
-    assert!(
-        targets.iter().any(|t| t["kind"][0] == "bin"),
-        "{targets:#?}"
-    );
+    let targets = project["packages"][0]["targets"].as_array().expect("targets");
+    assert!(targets.iter().any(|t| t["kind"][0] == "bin"), "{targets:#?}");
 }
 
 #[test]
 fn the_image_is_built_with_the_rust_that_cargo_toml_names() {
     let rust = env!("CARGO_PKG_RUST_VERSION");
     let (_, first) = instructions().remove(0);
-    assert!(
-        first.starts_with(&format!("rust:{rust}-")),
-        "{first}, not {rust}"
-    );
-    let build = instructions()
-        .into_iter()
-        .find(|(_, rest)| rest.contains("cargo build"));
+    assert!(first.starts_with(&format!("rust:{rust}-")), "{first}, not {rust}");
+    let build = instructions().into_iter().find(|(_, rest)| rest.contains("cargo build"));
     assert!(build.is_some_and(|(_, rest)| rest.contains("--locked")));
 }
 
@@ -604,10 +507,7 @@ fn the_image_has_the_libraries_that_the_binary_needs() {
     let libraries = accepted(Command::new("ldd").arg(binary()));
     for library in libraries.lines().map(str::trim) {
         let there = ["libc.so", "libm.so", "libgcc_s.so", "linux-vdso.so", "/lib"];
-        assert!(
-            there.iter().any(|name| library.starts_with(name)),
-            "{library}: is it in {image}?"
-        );
+        assert!(there.iter().any(|name| library.starts_with(name)), "{library}: is it in {image}?");
     }
 }
 

@@ -43,14 +43,7 @@ fn checks(report: &Value, name: &str) -> Vec<String> {
     let all = report["checks"].as_array().expect("a list").iter();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     all.filter(|check| check["check"] == name)
-        .map(|c| {
-            format!(
-                "{}: {} → {}",
-                text(&c["level"]),
-                text(&c["text"]),
-                text(&c["hint"])
-            )
-        })
+        .map(|c| format!("{}: {} → {}", text(&c["level"]), text(&c["text"]), text(&c["hint"])))
         .collect()
 }
 
@@ -123,11 +116,7 @@ fn a_healthy_shop_is_all_well() {
         check(&report, "cache memory", &["no limit"]);
         check(&report, "cache persistence", &["ok"]);
         check(&report, "terminal", &["stdout is not a terminal"]);
-        check(
-            &report,
-            "catalog/hot-products",
-            &["Product:id:{id}", "from products"],
-        );
+        check(&report, "catalog/hot-products", &["Product:id:{id}", "from products"]);
         check(&report, "catalog/category-tree", &["Category:tree:root"]);
         untouched(&lab.redis);
     }
@@ -135,10 +124,7 @@ fn a_healthy_shop_is_all_well() {
 
 #[test]
 fn the_embedded_cache_is_looked_at_and_not_made() {
-    let (database, dir) = (
-        shop::database(Dialect::Sqlite),
-        tempfile::tempdir().unwrap(),
-    );
+    let (database, dir) = (shop::database(Dialect::Sqlite), tempfile::tempdir().unwrap());
     let cache = dir.path().join("cache.db");
     let url = format!("sqlite:{}", cache.display());
     let command = |arguments: &str| shopwarm(arguments).database(database.url()).cache(&url);
@@ -160,11 +146,7 @@ fn a_server_that_is_down_is_named_and_the_other_one_is_checked() {
     let dead = free_port();
     let database = lab.database.url_via(dead);
     let report = examine(lab.command("doctor").database(database), 5);
-    check(
-        &report,
-        "database",
-        &["failed", &dead.to_string(), "check that it is running"],
-    );
+    check(&report, "database", &["failed", &dead.to_string(), "check that it is running"]);
     check(&report, "cache", &["ok: "]);
     let cache = format!("redis://127.0.0.1:{dead}");
     let report = examine(lab.command("doctor").cache(cache), 6);
@@ -176,11 +158,7 @@ fn a_server_that_is_down_is_named_and_the_other_one_is_checked() {
 #[test]
 fn what_is_not_configured_is_said() {
     let report = examine(shopwarm("doctor"), 4);
-    check(
-        &report,
-        "database",
-        &["no database is configured", "--database-url"],
-    );
+    check(&report, "database", &["no database is configured", "--database-url"]);
     check(&report, "cache", &["no cache is configured", "--cache-url"]);
 }
 
@@ -190,15 +168,10 @@ fn wrong_passwords_are_refusals() {
         let lab = Lab::shop(dialect);
         let url = lab.database.url().replace("shop-secret", "hunter2");
         let report = examine(lab.command("doctor").database(url), 7);
-        check(
-            &report,
-            "database",
-            &["failed", "refuses", "check user and password"],
-        );
+        check(&report, "database", &["failed", "refuses", "check user and password"]);
     }
     let lab = Lab::shop(Dialect::Sqlite);
-    lab.redis
-        .cli(&["CONFIG", "SET", "requirepass", "admin-secret"]);
+    lab.redis.cli(&["CONFIG", "SET", "requirepass", "admin-secret"]);
     let report = examine(lab.command("doctor"), 7);
     check(&report, "cache", &["failed", "requires a password"]);
     let url = lab.redis.url().replace("redis://", "redis://:hunter2@");
@@ -237,53 +210,23 @@ fn a_cache_that_stops_answering_does_not_hang_it() {
 #[test]
 fn denied_commands_and_keys_are_named() {
     let lab = Lab::shop(Dialect::Sqlite);
-    lab.redis.cli(&[
-        "ACL",
-        "SETUSER",
-        "warm",
-        "on",
-        ">hunter2",
-        "+set",
-        "+ping",
-        "~Product:*",
-    ]);
+    lab.redis.cli(&["ACL", "SETUSER", "warm", "on", ">hunter2", "+set", "+ping", "~Product:*"]);
     let url = lab.redis.url().replace("redis://", "redis://warm:hunter2@");
     let report = examine(lab.command("doctor").cache(&url), 7);
     let rights = checks(&report, "cache rights");
-    for strategy in [
-        "categories",
-        "category-list",
-        "category-tree",
-        "recommendations",
-    ] {
+    for strategy in ["categories", "category-list", "category-tree", "recommendations"] {
         let words = ["failed", &format!("catalog/{strategy}:"), "~"];
         some_check(&report, "cache rights", &words);
     }
-    assert!(
-        !rights.iter().any(|c| c.contains("hot-products")),
-        "{rights:#?}"
-    );
-    let words = [
-        "warning",
-        "SCAN for --orphans",
-        "INFO",
-        "EVAL",
-        "PTTL",
-        "HSET",
-        "+scan",
-    ];
+    assert!(!rights.iter().any(|c| c.contains("hot-products")), "{rights:#?}");
+    let words = ["warning", "SCAN for --orphans", "INFO", "EVAL", "PTTL", "HSET", "+scan"];
     some_check(&report, "cache rights", &words);
     // What cannot be asked is not known, and why.
     check(&report, "cache", &["ok", "not known: NOPERM"]);
-    check(
-        &report,
-        "cache memory",
-        &["ok", "not known: NOPERM", "info"],
-    );
+    check(&report, "cache memory", &["ok", "not known: NOPERM", "info"]);
     untouched(&lab.redis);
 
-    lab.redis
-        .cli(&["ACL", "SETUSER", "warm", "allkeys", "+@all", "-info"]);
+    lab.redis.cli(&["ACL", "SETUSER", "warm", "allkeys", "+@all", "-info"]);
     let report = examine(lab.command("doctor").cache(&url), 0);
     assert_eq!(report["worst"], "warning");
     check(&report, "cache role", &["ok", "not known"]);
@@ -291,23 +234,15 @@ fn denied_commands_and_keys_are_named() {
 
     lab.redis.cli(&["ACL", "SETUSER", "warm", "-set"]);
     let report = examine(lab.command("doctor").cache(&url), 7);
-    some_check(
-        &report,
-        "cache rights",
-        &["failed", "SET for every run", "+set"],
-    );
+    some_check(&report, "cache rights", &["failed", "SET for every run", "+set"]);
     untouched(&lab.redis);
 }
 
 #[test]
 fn hashes_need_more_commands_and_none_of_them_is_carried_out() {
     let lab = Lab::empty(Dialect::Sqlite);
-    lab.database
-        .sql("CREATE TABLE things (id TEXT, a TEXT); INSERT INTO things VALUES ('x', 'y')");
-    let definitions = own(
-        &["things"],
-        &strategy("each", "hash", "things", "SELECT a FROM things"),
-    );
+    lab.database.sql("CREATE TABLE things (id TEXT, a TEXT); INSERT INTO things VALUES ('x', 'y')");
+    let definitions = own(&["things"], &strategy("each", "hash", "things", "SELECT a FROM things"));
     lab.redis.cli(&["HSET", "things", "a", "kept"]);
     lab.redis.cli(&[
         "ACL", "SETUSER", "warm", "on", ">hunter2", "+@all", "-multi", "-exec", "-pexpire", "~*",
@@ -332,11 +267,7 @@ fn a_replica_takes_no_writes() {
     let port = primary.port().to_string();
     lab.redis.cli(&["REPLICAOF", "127.0.0.1", &port]);
     let report = examine(lab.command("doctor"), 3);
-    check(
-        &report,
-        "cache role",
-        &["failed", "a replica of 127.0.0.1", "the URL of its primary"],
-    );
+    check(&report, "cache role", &["failed", "a replica of 127.0.0.1", "the URL of its primary"]);
     lab.redis.cli(&["CONFIG", "SET", "replica-read-only", "no"]);
     let report = examine(lab.command("doctor"), 0);
     check(&report, "cache role", &["warning", "lost"]);
@@ -347,66 +278,36 @@ fn a_full_cache_and_a_nearly_full_one() {
     let lab = Lab::shop(Dialect::Sqlite);
     lab.redis.cli(&["SETRANGE", "filler", "8000000", "x"]);
     let info = lab.redis.cli(&["INFO", "memory"]);
-    let used = info
-        .lines()
-        .find_map(|line| line.strip_prefix("used_memory:"));
+    let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
     let used: u64 = used.expect("a figure").trim().parse().expect("a number");
-    let limit = |bytes: u64| {
-        lab.redis
-            .cli(&["CONFIG", "SET", "maxmemory", &bytes.to_string()])
-    };
+    let limit = |bytes: u64| lab.redis.cli(&["CONFIG", "SET", "maxmemory", &bytes.to_string()]);
     limit(used + 500_000);
     let report = examine(lab.command("doctor"), 0);
-    check(
-        &report,
-        "cache memory",
-        &["warning", "noeviction", "raise maxmemory"],
-    );
-    lab.redis
-        .cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    check(&report, "cache memory", &["warning", "noeviction", "raise maxmemory"]);
+    lab.redis.cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
     let report = examine(lab.command("doctor"), 0);
     check(&report, "cache memory", &["ok", "allkeys-lru"]);
-    lab.redis
-        .cli(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    lab.redis.cli(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
     limit(1000);
     let report = examine(lab.command("doctor"), 3);
-    check(
-        &report,
-        "cache writes",
-        &["failed", "full", "raise maxmemory"],
-    );
+    check(&report, "cache writes", &["failed", "full", "raise maxmemory"]);
 }
 
 #[test]
 fn a_cache_that_cannot_save_takes_no_writes() {
-    let (database, redis) = (
-        shop::database(Dialect::Sqlite),
-        Redis::start(&["--save", "3600 1"]),
-    );
+    let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&["--save", "3600 1"]));
     // The dump cannot take the place of a folder.
     fs::create_dir(redis.ca_file().with_file_name("dump.rdb")).unwrap();
     redis.cli(&["BGSAVE"]);
     let since = Instant::now();
-    while !redis
-        .cli(&["INFO", "persistence"])
-        .contains("last_bgsave_status:err")
-    {
-        assert!(
-            since.elapsed() < Duration::from_mins(1),
-            "the save does not fail"
-        );
+    while !redis.cli(&["INFO", "persistence"]).contains("last_bgsave_status:err") {
+        assert!(since.elapsed() < Duration::from_mins(1), "the save does not fail");
         thread::sleep(Duration::from_millis(20));
     }
-    let doctor = shopwarm("doctor")
-        .database(database.url())
-        .cache(redis.url());
+    let doctor = shopwarm("doctor").database(database.url()).cache(redis.url());
     let report = examine(doctor, 3);
     check(&report, "cache writes", &["failed", "MISCONF"]);
-    check(
-        &report,
-        "cache persistence",
-        &["warning", "rdb_last_bgsave_status is err"],
-    );
+    check(&report, "cache persistence", &["warning", "rdb_last_bgsave_status is err"]);
 }
 
 #[test]
@@ -423,35 +324,24 @@ fn each_server_is_tried_once() {
     // One session finds out whether there is a pooler. One connection checks the cache, and is not
     // used again.
     let (sessions, connections) = (database.accepted(), cache.accepted());
-    assert!(
-        sessions <= 2 && connections <= 2,
-        "{sessions} {connections}"
-    );
+    assert!(sessions <= 2 && connections <= 2, "{sessions} {connections}");
     database.refuse();
     cache.refuse();
     examine(doctor(), 6);
-    assert_eq!(
-        (database.accepted(), cache.accepted()),
-        (sessions + 1, connections + 1)
-    );
+    assert_eq!((database.accepted(), cache.accepted()), (sessions + 1, connections + 1));
 }
 
 #[test]
 fn rights_are_asked_for_with_the_prefix() {
     let lab = Lab::shop(Dialect::Sqlite);
-    lab.redis
-        .cli(&["ACL", "SETUSER", "warm", "on", ">hunter2", "+@all", "~eu:*"]);
+    lab.redis.cli(&["ACL", "SETUSER", "warm", "on", ">hunter2", "+@all", "~eu:*"]);
     let url = lab.redis.url().replace("redis://", "redis://warm:hunter2@");
     let report = examine(lab.command("doctor --prefix eu:").cache(&url), 0);
     check(&report, "cache rights", &["ok: "]);
     let report = examine(lab.command("doctor --prefix us:").cache(&url), 7);
     let words = ["failed", "catalog/hot-products", "~us:Product:id:*"];
     some_check(&report, "cache rights", &words);
-    some_check(
-        &report,
-        "cache rights",
-        &["warning", "the record", "~us:shopwarm:*"],
-    );
+    some_check(&report, "cache rights", &["warning", "the record", "~us:shopwarm:*"]);
     untouched(&lab.redis);
 }
 
@@ -460,11 +350,7 @@ fn a_cluster_without_slots_is_no_cache() {
     let lab = Lab::shop(Dialect::Sqlite);
     let cluster = Redis::start(&["--cluster-enabled", "yes"]);
     let report = examine(lab.command("doctor").cache(cluster.url()), 3);
-    check(
-        &report,
-        "cache",
-        &["failed", "serves no keys", "--cluster create"],
-    );
+    check(&report, "cache", &["failed", "serves no keys", "--cluster create"]);
 }
 
 #[test]
@@ -475,38 +361,23 @@ fn broken_definitions_and_files_do_not_hide_the_servers() {
     check(&report, "database", &["ok: "]);
     check(&report, "cache", &["ok: "]);
 
-    let wrong = own(
-        &["products"],
-        &strategy("one", "object", "x:{id}", "SELECT id FROM users"),
-    );
+    let wrong = own(&["products"], &strategy("one", "object", "x:{id}", "SELECT id FROM users"));
     let report = examine(lab.with(&over_shipped(&wrong), "doctor"), 4);
     some_check(&report, "definitions", &["failed", "own/one", "users"]);
-    assert!(
-        checks(&report, "definitions")
-            .iter()
-            .all(|check| check.starts_with("failed"))
-    );
+    assert!(checks(&report, "definitions").iter().all(|check| check.starts_with("failed")));
     check(&report, "other definitions", &["ok: 7 strategies"]);
     check(&report, "catalog/hot-products", &["ok: "]);
 
     let wrong = own(
         &["products"],
-        &strategy(
-            "one",
-            "object",
-            "x:{id}",
-            "SELECT id, nothing FROM products",
-        ),
+        &strategy("one", "object", "x:{id}", "SELECT id, nothing FROM products"),
     );
     let report = examine(lab.with(&over_shipped(&wrong), "doctor"), 4);
     check(&report, "own/one", &["failed", "nothing"]);
     check(&report, "catalog/hot-products", &["ok: "]);
 
-    let urls = format!(
-        "database_url = {:?}\ncache_url = {:?}\n",
-        lab.database.url(),
-        lab.redis.url()
-    );
+    let urls =
+        format!("database_url = {:?}\ncache_url = {:?}\n", lab.database.url(), lab.redis.url());
     for broken in ["batch_sise = 3", "batch_size = 0"] {
         let (_dir, path) = file("shopwarm.toml", &format!("{urls}{broken}\n"));
         let report = examine(shopwarm("doctor --config").arg(&path), 4);
@@ -527,14 +398,9 @@ fn broken_definitions_and_files_do_not_hide_the_servers() {
 #[test]
 fn a_strategy_that_may_not_be_read_is_a_refusal() {
     let lab = Lab::shop(Dialect::Postgres);
-    lab.database
-        .sql("REVOKE ALL ON orders FROM shop, public; ALTER TABLE orders OWNER TO admin");
+    lab.database.sql("REVOKE ALL ON orders FROM shop, public; ALTER TABLE orders OWNER TO admin");
     let report = examine(lab.command("doctor"), 7);
-    check(
-        &report,
-        "ordering/recent-orders",
-        &["failed", "permission denied", "GRANT SELECT"],
-    );
+    check(&report, "ordering/recent-orders", &["failed", "permission denied", "GRANT SELECT"]);
     check(&report, "catalog/hot-products", &["ok: "]);
 }
 
@@ -567,16 +433,9 @@ fn a_missing_index_on_a_big_table_is_a_warning() {
         check(
             &report,
             "own/best",
-            &[
-                "warning",
-                "all of big",
-                "without an index for 100",
-                "an index on big",
-            ],
+            &["warning", "all of big", "without an index for 100", "an index on big"],
         );
-        lab.database.sql(&format!(
-            "CREATE INDEX big_sales ON big (sales, id); {analyze};"
-        ));
+        lab.database.sql(&format!("CREATE INDEX big_sales ON big (sales, id); {analyze};"));
         let report = examine(doctor(), 0);
         check(&report, "own/best", &["ok: ", "reads by index"]);
     }
@@ -593,28 +452,17 @@ fn files_with_secrets_are_for_their_owner_only() {
     };
     mode(&path, 0o644);
     let report = examine(doctor(), 0);
-    check(
-        &report,
-        "secret files",
-        &["warning", "database-url", "mode 644", "chmod 600"],
-    );
+    check(&report, "secret files", &["warning", "database-url", "mode 644", "chmod 600"]);
     mode(&path, 0o600);
     let report = examine(doctor(), 0);
     check(&report, "secret files", &["ok: "]);
 
-    let text = format!(
-        "database_url = {:?}\ncache_url = {:?}\n",
-        lab.database.url(),
-        lab.redis.url()
-    );
+    let text =
+        format!("database_url = {:?}\ncache_url = {:?}\n", lab.database.url(), lab.redis.url());
     let (_dir, config) = file("shopwarm.toml", &text);
     mode(&config, 0o640);
     let report = examine(shopwarm("doctor --config").arg(&config), 0);
-    check(
-        &report,
-        "secret files",
-        &["warning", "shopwarm.toml", "chmod 600"],
-    );
+    check(&report, "secret files", &["warning", "shopwarm.toml", "chmod 600"]);
     check(&report, "configuration", &["shopwarm.toml"]);
     check(&report, "database URL", &["shop:***@", "shopwarm.toml"]);
 }
@@ -658,11 +506,7 @@ fn a_standby_is_a_replica() {
     let seen = dry_run.database(database.url()).run().expect(0).json();
     assert_eq!(seen["totals"]["missing"], seen["totals"]["keys"]);
     // To know what changes meanwhile it is none.
-    check(
-        &report,
-        "protection",
-        &["warning", "a replica", "--primary-url"],
-    );
+    check(&report, "protection", &["warning", "a replica", "--primary-url"]);
     let warmup = shopwarm("warmup all -o json").cache(redis.url());
     let report = warmup.database(database.url()).run().expect(0).json();
     for strategy in report["strategies"].as_array().expect("strategies") {
@@ -689,14 +533,9 @@ fn what_the_lock_and_the_history_need_is_asked_for() {
     ];
     check(&report, "cache rights", &words);
 
-    lab.redis
-        .cli(&["ACL", "SETUSER", "warm", "+@all", "-lpush"]);
+    lab.redis.cli(&["ACL", "SETUSER", "warm", "+@all", "-lpush"]);
     let report = examine(lab.command("doctor").cache(&url), 0);
-    let words = [
-        "warning",
-        "denied (optional): LPUSH for the history",
-        "+lpush",
-    ];
+    let words = ["warning", "denied (optional): LPUSH for the history", "+lpush"];
     check(&report, "cache rights", &words);
 
     lab.redis.cli(&["ACL", "SETUSER", "warm", "+@all"]);
@@ -730,13 +569,7 @@ fn a_scan_of_a_big_table_says_what_it_cost() {
     check(
         &after,
         "own/most",
-        &[
-            "warning: ",
-            reads,
-            "; the last run took ",
-            "s for 1 key",
-            "LIMIT",
-        ],
+        &["warning: ", reads, "; the last run took ", "s for 1 key", "LIMIT"],
     );
     // Every row is wanted.
     check(&after, "own/every", &["ok: ", "s for 120,000 keys"]);
@@ -745,8 +578,7 @@ fn a_scan_of_a_big_table_says_what_it_cost() {
 #[test]
 fn what_was_not_checked_is_not_ok() {
     let lab = Lab::empty(Dialect::Postgres);
-    lab.database
-        .sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    lab.database.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
     let slow = strategy(
         "slow",
         "object",

@@ -17,15 +17,12 @@ use crate::support::shop::DIALECTS;
 use crate::support::shopwarm::{Finished, Shopwarm, finish, shopwarm};
 
 fn dry_run(lab: &Lab, arguments: &str) -> Shopwarm {
-    lab.with(&definitions(), "dry-run context own -o json")
-        .args(arguments)
+    lab.with(&definitions(), "dry-run context own -o json").args(arguments)
 }
 
 /// A line a key, then the report.
 fn with_keys(lab: &Lab, arguments: &str) -> Finished {
-    let run = lab
-        .with(&definitions(), "dry-run context own -o ndjson --keys")
-        .args(arguments);
+    let run = lab.with(&definitions(), "dry-run context own -o ndjson --keys").args(arguments);
     run.run().expect(0)
 }
 
@@ -33,8 +30,7 @@ fn with_keys(lab: &Lab, arguments: &str) -> Finished {
 fn keys_in(run: &Finished, state: &str) -> BTreeSet<String> {
     let lines = objects(&run.stdout).into_iter();
     let keys = lines.filter(|line| line["type"] == "key" && line["state"] == state);
-    keys.map(|line| line["key"].as_str().expect("a text").to_owned())
-        .collect()
+    keys.map(|line| line["key"].as_str().expect("a text").to_owned()).collect()
 }
 
 fn set(keys: &[&str]) -> BTreeSet<String> {
@@ -48,21 +44,15 @@ fn each_class_is_counted_rightly() {
         spread(&lab.redis, "");
         let before = dump(&lab.redis);
         let planned = planned("");
-        for (within, millis) in [
-            ("", 3_600_000),
-            ("--expiring-within 1s", 1_000),
-            ("--expiring-within 1d", 86_400_000),
-        ] {
+        for (within, millis) in
+            [("", 3_600_000), ("--expiring-within 1s", 1_000), ("--expiring-within 1d", 86_400_000)]
+        {
             let run = dry_run(&lab, within).run().expect(0);
             let counts = counted(&planned, &before, millis);
             assert_eq!(reported(&run), counts, "{dialect:?} {within}");
             let totals = &run.json()["totals"];
             for class in CLASSES {
-                let sum: u64 = counts
-                    .iter()
-                    .filter(|((_, c), _)| c == class)
-                    .map(|(_, n)| n)
-                    .sum();
+                let sum: u64 = counts.iter().filter(|((_, c), _)| c == class).map(|(_, n)| n).sum();
                 assert_eq!(totals[class], sum, "{class}");
             }
             assert_eq!(totals["keys"], planned.len());
@@ -70,23 +60,16 @@ fn each_class_is_counted_rightly() {
         let run = with_keys(&lab, "");
         let found = classes(&planned, &before, 3_600_000);
         for class in CLASSES {
-            let wanted: BTreeSet<String> = found
-                .iter()
-                .filter(|(_, c)| **c == class)
-                .map(|(k, _)| k.clone())
-                .collect();
+            let wanted: BTreeSet<String> =
+                found.iter().filter(|(_, c)| **c == class).map(|(k, _)| k.clone()).collect();
             assert_eq!(keys_in(&run, class), wanted, "{dialect:?} {class}");
         }
         let values = |dump: cached::Dump| -> Vec<_> {
-            dump.into_iter()
-                .map(|(k, s)| (k, s.kind, s.value))
-                .collect()
+            dump.into_iter().map(|(k, s)| (k, s.kind, s.value)).collect()
         };
         assert_eq!(values(dump(&lab.redis)), values(before), "only looked");
         // Writing makes all of it identical.
-        lab.with(&definitions(), "warmup context own -q --default-ttl 2h")
-            .run()
-            .expect(0);
+        lab.with(&definitions(), "warmup context own -q --default-ttl 2h").run().expect(0);
         assert_eq!(
             dry_run(&lab, "--exit-code").run().expect(0).json()["totals"]["identical"],
             planned.len()
@@ -114,23 +97,14 @@ fn what_the_shops_own_writer_wrote_is_identical() {
         for ((key, stood), python) in stood.iter().zip(python) {
             if stood.kind == "string" {
                 changed += usize::from(stood.value != python);
-                set.push(
-                    ["SET", key, &python, "EX", "40000"]
-                        .map(str::to_owned)
-                        .to_vec(),
-                );
+                set.push(["SET", key, &python, "EX", "40000"].map(str::to_owned).to_vec());
             }
         }
         assert!(changed > 150, "{changed} are written in another way");
         cached::commands(&lab.redis, &set);
         // The same to Python, byte for byte another: floats have fewer digits.
         let run = lab.command("dry-run -o json").run().expect(0);
-        assert_eq!(
-            run.json()["totals"]["identical"],
-            170,
-            "{dialect:?} {:#}",
-            run.json()
-        );
+        assert_eq!(run.json()["totals"]["identical"], 170, "{dialect:?} {:#}", run.json());
     }
 }
 
@@ -150,15 +124,10 @@ fn a_dry_run_says_what_a_run_would_do() {
             let lives = looked["ttl_seconds"].as_u64().expect("seconds");
             assert_eq!(looked["spread_seconds"], lives / 10);
             let sample = looked["sample"].as_array().expect("a list");
-            assert_eq!(
-                sample.len() as u64,
-                looked["keys"].as_u64().map_or(0, |n| n.min(3))
-            );
+            assert_eq!(sample.len() as u64, looked["keys"].as_u64().map_or(0, |n| n.min(3)));
             let there = dump(&lab.redis);
             assert!(
-                sample
-                    .iter()
-                    .all(|key| there.contains_key(key.as_str().expect("a text"))),
+                sample.iter().all(|key| there.contains_key(key.as_str().expect("a text"))),
                 "{looked:#}"
             );
         }
@@ -171,9 +140,7 @@ fn a_dry_run_says_what_a_run_would_do() {
             .sum();
         assert_eq!(report["totals"]["bytes"], bytes);
         assert!(report["estimated_ms"].is_u64(), "{report:#}");
-        let known = strategies
-            .iter()
-            .all(|strategy| strategy["cost"].as_f64() > Some(0.0));
+        let known = strategies.iter().all(|strategy| strategy["cost"].as_f64() > Some(0.0));
         let version = match dialect {
             Dialect::MySql => lab.database.query("SELECT VERSION()"),
             _ => String::new(),
@@ -182,11 +149,7 @@ fn a_dry_run_says_what_a_run_would_do() {
     });
     let [(postgres, _), (mariadb, version), (sqlite, _)] = costs;
     // MariaDB's planner tells it from version 11 on, SQLite's never.
-    let version: u32 = version
-        .split('.')
-        .next()
-        .and_then(|n| n.parse().ok())
-        .expect("a version");
+    let version: u32 = version.split('.').next().and_then(|n| n.parse().ok()).expect("a version");
     assert_eq!([postgres, mariadb, sqlite], [true, version >= 11, false]);
 }
 
@@ -194,11 +157,7 @@ fn a_dry_run_says_what_a_run_would_do() {
 fn the_exit_code_says_whether_something_would_change() {
     let lab = Lab::shop(Dialect::Sqlite);
     let dry_run = |arguments: &str, code: i32| {
-        lab.command("dry-run -o json")
-            .args(arguments)
-            .run()
-            .expect(code)
-            .json()
+        lab.command("dry-run -o json").args(arguments).run().expect(code).json()
     };
     assert_eq!(dry_run("--exit-code", 10)["would_change"], 170);
     dry_run("", 0);
@@ -213,10 +172,7 @@ fn the_exit_code_says_whether_something_would_change() {
     dry_run("--exit-code --mode only-missing", 0);
     assert_eq!(dry_run("--exit-code", 10)["would_change"], 2);
     lab.redis.cli(&["DEL", "Category:id:cat-01"]);
-    assert_eq!(
-        dry_run("--exit-code --mode only-missing", 10)["would_change"],
-        1
-    );
+    assert_eq!(dry_run("--exit-code --mode only-missing", 10)["would_change"], 1);
 }
 
 #[test]
@@ -225,30 +181,18 @@ fn a_plan_that_cannot_be_saved_is_refused_before_anything_is_read() {
     let run = lab.command("dry-run --plan /nosuch/plan.json").run();
     let run = run.expect(4);
     assert_eq!(run.stdout, "");
-    assert!(
-        run.stderr.contains("there is no such folder"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("there is no such folder"), "{}", run.stderr);
 }
 
 #[test]
 fn without_a_cache_nothing_is_compared() {
     for dialect in DIALECTS {
         let lab = Lab::shop(dialect);
-        let alone = |arguments: &str| {
-            shopwarm(arguments)
-                .database(lab.database.url())
-                .run()
-                .expect(0)
-        };
+        let alone =
+            |arguments: &str| shopwarm(arguments).database(lab.database.url()).run().expect(0);
         let report = alone("dry-run -o json").json();
         assert_eq!(
-            (
-                &report["compared"],
-                &report["memory"],
-                &report["would_change"]
-            ),
+            (&report["compared"], &report["memory"], &report["would_change"]),
             (&json!(false), &Value::Null, &Value::Null)
         );
         assert_eq!(report["totals"]["keys"], 170);
@@ -277,9 +221,7 @@ fn without_a_cache_nothing_is_compared() {
 fn orphans_are_keys_without_a_row() {
     for dialect in DIALECTS {
         let lab = cached::lab(dialect);
-        lab.with(&definitions(), "warmup context own -q --prefix p:")
-            .run()
-            .expect(0);
+        lab.with(&definitions(), "warmup context own -q --prefix p:").run().expect(0);
         lab.database.sql("DELETE FROM t WHERE id IN (7, 8)");
         lab.redis.cli(&[
             "MSET",
@@ -306,10 +248,7 @@ fn orphans_are_keys_without_a_row() {
         ]);
         // A key with an empty column is none that a template makes.
         assert_eq!(keys_in(&run, "orphan"), expected, "{dialect:?}");
-        let report = dry_run(&lab, "--prefix p: --orphans")
-            .run()
-            .expect(0)
-            .json();
+        let report = dry_run(&lab, "--prefix p: --orphans").run().expect(0).json();
         assert_eq!(report["totals"]["orphans"], expected.len());
         let one = lab
             .with(
@@ -330,24 +269,11 @@ fn orphans_are_keys_without_a_row() {
 #[test]
 fn the_embedded_cache_has_orphans_too() {
     let (lab, embedded) = (cached::lab(Dialect::Sqlite), Embedded::new());
-    let run = |arguments: &str| {
-        embedded
-            .on(lab.with(&definitions(), arguments))
-            .run()
-            .expect(0)
-    };
+    let run = |arguments: &str| embedded.on(lab.with(&definitions(), arguments)).run().expect(0);
     run("warmup context own -q");
     lab.database.sql("DELETE FROM t WHERE id <= 3");
-    let found = keys_in(
-        &run("dry-run context own -o ndjson --orphans --keys"),
-        "orphan",
-    );
-    assert_eq!(
-        found,
-        set(&[
-            "O:1", "O:2", "O:3", "T:1", "T:2", "T:3", "H:1", "H:2", "H:3"
-        ])
-    );
+    let found = keys_in(&run("dry-run context own -o ndjson --orphans --keys"), "orphan");
+    assert_eq!(found, set(&["O:1", "O:2", "O:3", "T:1", "T:2", "T:3", "H:1", "H:2", "H:3"]));
     let planned = planned("");
     let without_row = embedded.dump().into_keys().filter(|key| {
         planned.contains_key(key) && ["1", "2", "3"].contains(&&key[2..]) && !key.starts_with("L:")
@@ -371,23 +297,16 @@ fn keys_of_strategies_that_are_not_asked_about_are_no_orphans() {
         .concat(),
     );
     lab.warm(&definitions).expect(0);
-    lab.redis
-        .cli(&["MSET", "C:3", "x", "C:vip:4", "x", "C:other:5", "x"]);
+    lab.redis.cli(&["MSET", "C:3", "x", "C:vip:4", "x", "C:other:5", "x"]);
     let orphans = |what: &str| {
-        let run = lab
-            .with(&definitions, "dry-run -o ndjson --orphans --keys")
-            .args(what)
-            .run()
-            .expect(0);
+        let run =
+            lab.with(&definitions, "dry-run -o ndjson --orphans --keys").args(what).run().expect(0);
         keys_in(&run, "orphan")
     };
     assert_eq!(orphans("strategy own/wide"), set(&["C:3", "C:other:5"]));
     assert_eq!(orphans("strategy own/close"), set(&["C:vip:4"]));
     assert_eq!(orphans("strategy own/whole"), set(&[]));
-    assert_eq!(
-        orphans("context own"),
-        set(&["C:3", "C:other:5", "C:vip:4"])
-    );
+    assert_eq!(orphans("context own"), set(&["C:3", "C:other:5", "C:vip:4"]));
     let all = "dry-run all -o ndjson --orphans --keys --exclude own/close";
     let run = lab.with(&definitions, all).run().expect(0);
     assert_eq!(keys_in(&run, "orphan"), set(&["C:3", "C:other:5"]));
@@ -409,25 +328,12 @@ fn a_key_that_a_limit_leaves_out_is_no_orphan() {
             ["is_active AND deleted_at IS NULL", "deleted_at IS NOT NULL"].map(ids);
         assert!(!lab.keys().contains(&worst));
         let upper = "Product:id:PROD-0011";
-        for key in [
-            &worst,
-            &deleted,
-            upper,
-            "Product:id:prod-0011 ",
-            "Category:tree:other",
-        ] {
+        for key in [&worst, &deleted, upper, "Product:id:prod-0011 ", "Category:tree:other"] {
             lab.redis.cli(&["SET", key, "x"]);
         }
         // A key that is no text has the template's form, and no row can have it.
-        lab.redis.cli(&[
-            "EVAL",
-            "redis.call('SET', 'Product:id:\\255\\254', 'x')",
-            "0",
-        ]);
-        let run = lab
-            .command("dry-run -o ndjson --orphans --keys")
-            .run()
-            .expect(0);
+        lab.redis.cli(&["EVAL", "redis.call('SET', 'Product:id:\\255\\254', 'x')", "0"]);
+        let run = lab.command("dry-run -o ndjson --orphans --keys").run().expect(0);
         let no_text = "Product:id:\\xff\\xfe";
         let expected = set(&[&deleted, upper, "Product:id:prod-0011 ", no_text]);
         assert_eq!(keys_in(&run, "orphan"), expected, "{dialect:?}");
@@ -438,16 +344,8 @@ fn a_key_that_a_limit_leaves_out_is_no_orphan() {
 fn numbers_are_the_same_key_only_as_they_are_written() {
     for dialect in DIALECTS {
         let lab = cached::lab(dialect);
-        let others = [
-            "O:007",
-            "O:+7",
-            "O:7.0",
-            "O:7 ",
-            "O:7a",
-            "O:99999999999999999999",
-            "O:-7",
-            "O:'",
-        ];
+        let others =
+            ["O:007", "O:+7", "O:7.0", "O:7 ", "O:7a", "O:99999999999999999999", "O:-7", "O:'"];
         lab.redis.cli(&["SET", "O:7", "x"]);
         for key in others {
             lab.redis.cli(&["SET", key, "x"]);
@@ -475,36 +373,23 @@ fn keys_and_report_are_one_document() {
     assert_eq!(whole["report"]["totals"]["keys"], keys);
     let lines = objects(&run("ndjson").stdout);
     let types = |name: &str| lines.iter().filter(|line| line["type"] == name).count();
-    assert_eq!(
-        [types("key"), types("strategy"), types("run")],
-        [keys + 1, 4, 1]
-    );
+    assert_eq!([types("key"), types("strategy"), types("run")], [keys + 1, 4, 1]);
     // A table of one kind of thing.
     assert_eq!(run("csv").stdout.lines().count(), 1 + keys + 1);
     let table = run("table").stdout;
-    assert!(
-        table.contains("O:9999") && table.contains("would change"),
-        "{table}"
-    );
+    assert!(table.contains("O:9999") && table.contains("would change"), "{table}");
 }
 
 /// A template that begins with its column, and keys that a scan's pattern could take for one.
 #[test]
 fn orphans_are_searched_behind_any_prefix() {
     let lab = Lab::empty(Dialect::Sqlite);
-    lab.database
-        .sql("CREATE TABLE t (id TEXT, v TEXT); INSERT INTO t VALUES ('1', 'a')");
+    lab.database.sql("CREATE TABLE t (id TEXT, v TEXT); INSERT INTO t VALUES ('1', 'a')");
     for (key, prefix) in [("{_id}", "a[b]*?\\:"), ("x*:{_id}", ""), ("{_id}", "")] {
-        let definitions = own(
-            &["t"],
-            &strategy("t", "text", key, "SELECT id AS _id, v FROM t"),
-        );
+        let definitions = own(&["t"], &strategy("t", "text", key, "SELECT id AS _id, v FROM t"));
         lab.redis.cli(&["FLUSHALL"]);
         let run = |arguments: &str| {
-            lab.with(&definitions, arguments)
-                .arg(format!("--prefix={prefix}"))
-                .run()
-                .expect(0)
+            lab.with(&definitions, arguments).arg(format!("--prefix={prefix}")).run().expect(0)
         };
         run("warmup context own -q");
         let orphan = format!("{prefix}{}", key.replace("{_id}", "9"));
@@ -519,12 +404,8 @@ fn orphans_are_searched_behind_any_prefix() {
 /// Commands that a Redis has run since its figures were reset.
 fn commands_run(redis: &Redis) -> BTreeSet<String> {
     let stats = redis.cli(&["INFO", "commandstats"]);
-    let names = stats
-        .lines()
-        .filter_map(|line| line.strip_prefix("cmdstat_"));
-    names
-        .filter_map(|line| Some(line.split_once(':')?.0.to_owned()))
-        .collect()
+    let names = stats.lines().filter_map(|line| line.strip_prefix("cmdstat_"));
+    names.filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect()
 }
 
 #[test]
@@ -565,10 +446,8 @@ fn looking_sends_no_write_and_never_keys() {
         let run = lab.with(&definitions(), command).run();
         assert!([0, 10].contains(&run.code), "{run:?}");
         let sent = commands_run(&lab.redis);
-        let bad: Vec<&String> = sent
-            .iter()
-            .filter(|name| !harmless.contains(name.as_str()))
-            .collect();
+        let bad: Vec<&String> =
+            sent.iter().filter(|name| !harmless.contains(name.as_str())).collect();
         assert!(bad.is_empty(), "{command}: {bad:?} of {sent:?}");
         if command.contains("--orphans") {
             assert!(sent.contains("scan"), "{sent:?}");
@@ -591,10 +470,7 @@ fn a_user_who_may_only_read_sees_the_same() {
         spread(&lab.redis, "");
         lab.redis.cli(&["SET", "O:9999", "x"]);
         let all = dry_run(&lab, "--orphans").run().expect(0);
-        let list = lab
-            .with(&definitions(), "keys list --context own --cached")
-            .run()
-            .expect(0);
+        let list = lab.with(&definitions(), "keys list --context own --cached").run().expect(0);
         for rights in [
             "+@read +ping +info",
             "+@read +ping +info -eval_ro -eval -script",
@@ -608,19 +484,12 @@ fn a_user_who_may_only_read_sees_the_same() {
             let run = dry_run(&lab, "--orphans").cache(&url).run().expect(0);
             assert_eq!(reported(&run), reported(&all), "{rights}");
             let (run, all) = (run.json(), all.json());
-            assert_eq!(
-                run["totals"]["orphans"], 1,
-                "{rights}: {:#}",
-                run["warnings"]
-            );
+            assert_eq!(run["totals"]["orphans"], 1, "{rights}: {:#}", run["warnings"]);
             assert_eq!(run["would_change"], all["would_change"]);
             for strategy in run["strategies"].as_array().expect("strategies") {
                 assert_eq!(strategy["not_known"], 0, "{rights}");
             }
-            let verified = lab
-                .with(&definitions(), "verify context own -q")
-                .cache(&url)
-                .run();
+            let verified = lab.with(&definitions(), "verify context own -q").cache(&url).run();
             assert_eq!(verified.code, 10, "{rights}: {verified:?}");
             let listed = lab
                 .with(&definitions(), "keys list --context own --cached")
@@ -646,10 +515,7 @@ fn what_is_denied_is_not_known_and_the_rest_is() {
     spread(&lab.redis, "");
     let all = reported(&dry_run(&lab, "").run().expect(0));
     let with = |rights: &str| {
-        let run = dry_run(&lab, "--orphans")
-            .cache(restricted(&lab.redis, rights))
-            .run()
-            .expect(0);
+        let run = dry_run(&lab, "--orphans").cache(restricted(&lab.redis, rights)).run().expect(0);
         assert_eq!(reported(&run), all, "{rights}");
         run.json()
     };
@@ -664,15 +530,9 @@ fn what_is_denied_is_not_known_and_the_rest_is() {
     let report = with("+@all -scan");
     assert_eq!(report["totals"]["orphans"], Value::Null);
     let warnings = report["warnings"].to_string();
-    assert!(
-        warnings.contains("orphans are not known") && warnings.contains("scan"),
-        "{warnings}"
-    );
+    assert!(warnings.contains("orphans are not known") && warnings.contains("scan"), "{warnings}");
 
-    for rights in [
-        "+@all -info -scan -eval -eval_ro",
-        "+@all -info -scan -@scripting",
-    ] {
+    for rights in ["+@all -info -scan -eval -eval_ro", "+@all -info -scan -@scripting"] {
         let url = restricted(&lab.redis, rights);
         let table = lab
             .with(&definitions(), "dry-run context own --orphans")
@@ -705,18 +565,10 @@ fn keys_out_of_reach_are_not_known() {
     }
     let [objects, hashes, lists] =
         ["own/objects", "own/hashes", "own/lists"].map(|id| run.strategy(id));
-    assert_eq!(
-        (&objects["not_known"], &lists["not_known"]),
-        (&json!(0), &json!(70))
-    );
+    assert_eq!((&objects["not_known"], &lists["not_known"]), (&json!(0), &json!(70)));
     // 1, 10 to 19, 100 to 199 can be read.
     assert_eq!(hashes["not_known"], 210 - 111);
-    assert!(
-        lists["why_not_known"]
-            .as_str()
-            .is_some_and(|why| why.contains("NOPERM")),
-        "{lists:#}"
-    );
+    assert!(lists["why_not_known"].as_str().is_some_and(|why| why.contains("NOPERM")), "{lists:#}");
     // What is not known is neither equal nor different.
     let verify = |arguments: &str| {
         let command = lab.with(&definitions(), arguments);
@@ -728,19 +580,14 @@ fn keys_out_of_reach_are_not_known() {
     assert_eq!(all.matches("NOPERM").count(), 1, "{all}");
     assert!(all.contains(" could not be compared: NOPERM"), "{all}");
     let last = all.lines().last().expect("a verdict");
-    assert!(
-        last.contains(" keys could not be compared; own: "),
-        "{last}"
-    );
+    assert!(last.contains(" keys could not be compared; own: "), "{last}");
 }
 
 // ── memory ────────────────────────────────────────────────────────────────────────────────────
 
 fn used(redis: &Redis) -> f64 {
     let info = redis.cli(&["INFO", "memory"]);
-    let line = info
-        .lines()
-        .find_map(|line| line.strip_prefix("used_memory:"));
+    let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
     line.expect("a figure").trim().parse().expect("a number")
 }
 
@@ -770,10 +617,7 @@ fn the_memory_that_a_run_needs_is_estimated() {
     let grown = used(&lab.redis) - before;
     let needed = memory["needed_bytes"].as_f64().expect("a number");
     let off = (needed - grown).abs() / grown;
-    assert!(
-        off < 0.25,
-        "{needed} foreseen, {grown} needed: {off:.3} off; {memory:#}"
-    );
+    assert!(off < 0.25, "{needed} foreseen, {grown} needed: {off:.3} off; {memory:#}");
     // What is there need not be paid for again.
     let memory = run("dry-run context own -o json").json()["memory"].clone();
     assert_eq!(memory["needed_bytes"], 0);
@@ -788,24 +632,14 @@ fn what_is_free_is_told_beside_what_is_needed() {
     };
     assert!(dry_run("").stdout.contains("used, no limit is set"));
     let max = used(&lab.redis) as u64 + 100_000_000;
-    lab.redis
-        .cli(&["CONFIG", "SET", "maxmemory", &max.to_string()]);
+    lab.redis.cli(&["CONFIG", "SET", "maxmemory", &max.to_string()]);
     let memory = dry_run("-o json").json()["memory"].clone();
-    assert_eq!(
-        (&memory["max_bytes"], &memory["policy"]),
-        (&json!(max), &json!("noeviction"))
-    );
-    assert!(
-        memory["free_bytes"].as_u64() > Some(90_000_000),
-        "{memory:#}"
-    );
+    assert_eq!((&memory["max_bytes"], &memory["policy"]), (&json!(max), &json!("noeviction")));
+    assert!(memory["free_bytes"].as_u64() > Some(90_000_000), "{memory:#}");
     let table = dry_run("").stdout;
     let line = table.lines().find(|line| line.starts_with("memory: ~"));
     let line = line.unwrap_or_else(|| panic!("no estimate in {table}"));
-    assert!(
-        line.contains("more;") && line.contains(" free of "),
-        "{line}"
-    );
+    assert!(line.contains("more;") && line.contains(" free of "), "{line}");
     assert!(!table.contains("too small"), "{table}");
     for (policy, what) in [("noeviction", "fail"), ("allkeys-lru", "evict keys")] {
         let max = (used(&lab.redis) as u64 + 1000).to_string();
@@ -832,17 +666,9 @@ impl Sealed {
         let lab = cached::lab(Dialect::Sqlite);
         let dir = tempfile::tempdir().expect("a folder");
         let plan = dir.path().join("plan.json");
-        let run = dry_run(&lab, arguments)
-            .arg("--plan")
-            .arg(&plan)
-            .run()
-            .expect(0);
+        let run = dry_run(&lab, arguments).arg("--plan").arg(&plan).run().expect(0);
         assert!(run.stderr.contains("saved the plan"), "{}", run.stderr);
-        Self {
-            lab,
-            plan,
-            _dir: dir,
-        }
+        Self { lab, plan, _dir: dir }
     }
 
     fn warm(&self, definitions: &str, arguments: &str) -> Finished {
@@ -877,9 +703,7 @@ fn a_plan_is_run_as_it_was_sealed() {
     let sealed = Sealed::new("--prefix p:");
     sealed.warm(&definitions(), "").expect(0);
     assert!(sealed.lab.keys().iter().all(|key| key.starts_with("p:")));
-    sealed
-        .warm(&definitions(), "context own --prefix p:")
-        .expect(0);
+    sealed.warm(&definitions(), "context own --prefix p:").expect(0);
 
     let sealed = Sealed::new("--mode only-missing");
     sealed.lab.redis.cli(&["SET", "O:1", "mine"]);
@@ -897,22 +721,14 @@ fn a_plan_refuses_another_selection_or_definition() {
         "strategy own/objects",
         &["is out of date", "the selection", "own/texts", hint],
     );
-    sealed.refuses(
-        &own,
-        "context own --limit 7",
-        &["--limit: planned none, now 7", hint],
-    );
+    sealed.refuses(&own, "context own --limit 7", &["--limit: planned none, now 7", hint]);
     sealed.refuses(&own, "context own --exclude own/lists", &["the selection"]);
     sealed.refuses(
         &own,
         "context own --mode only-missing",
         &["--mode: planned refresh, now only-missing"],
     );
-    sealed.refuses(
-        &own,
-        "context own --prefix q:",
-        &["--prefix: planned \"\", now \"q:\""],
-    );
+    sealed.refuses(&own, "context own --prefix q:", &["--prefix: planned \"\", now \"q:\""]);
     sealed.refuses(&own, "--prefix q:", &["--prefix"]);
     for (old, new) in [
         ("SELECT id, v FROM t", "SELECT id, v FROM t WHERE 1 = 1"),
@@ -939,26 +755,16 @@ fn a_plan_refuses_another_selection_or_definition() {
 fn a_plan_refuses_counts_that_moved() {
     let sealed = Sealed::new("--exclude own/lists");
     let own = definitions();
-    sealed
-        .lab
-        .database
-        .sql("DELETE FROM t WHERE id BETWEEN 101 AND 121");
+    sealed.lab.database.sql("DELETE FROM t WHERE id BETWEEN 101 AND 121");
     sealed.warm(&own, "").expect(0);
     sealed.lab.redis.cli(&["FLUSHALL"]);
-    sealed.refuses(
-        &own,
-        "--plan-tolerance 9.9%",
-        &["own/objects: planned 210 keys, now 189"],
-    );
+    sealed.refuses(&own, "--plan-tolerance 9.9%", &["own/objects: planned 210 keys, now 189"]);
     sealed.lab.database.sql("DELETE FROM t WHERE id = 99");
     sealed.refuses(&own, "", &["own/objects: planned 210 keys, now 188", "10%"]);
     sealed.warm(&own, "--plan-tolerance 15%").expect(0);
     sealed.lab.redis.cli(&["FLUSHALL"]);
     let more: Vec<String> = (1001..=1050).map(|n| format!("({n}, 1, 'x')")).collect();
-    sealed
-        .lab
-        .database
-        .sql(&format!("INSERT INTO t VALUES {}", more.join(",")));
+    sealed.lab.database.sql(&format!("INSERT INTO t VALUES {}", more.join(",")));
     sealed.refuses(&own, "", &["own/objects: planned 210 keys, now 238"]);
     let run = sealed.warm(&own, "--plan-tolerance lots").expect(2);
     assert!(run.stderr.contains("lots"), "{}", run.stderr);
@@ -995,28 +801,14 @@ fn a_plan_keeps_its_selection() {
         ("all --tag category", 13),
         ("context ordering identity", 53),
         ("strategy catalog/categories catalog/category-tree", 12),
-        (
-            "context catalog --exclude catalog/hot-products --limit 3",
-            3 + 3 + 1 + 1,
-        ),
+        ("context catalog --exclude catalog/hot-products --limit 3", 3 + 3 + 1 + 1),
     ] {
         lab.redis.cli(&["FLUSHALL"]);
-        lab.command("dry-run")
-            .args(selection)
-            .arg("--plan")
-            .arg(&plan)
-            .run()
-            .expect(0);
+        lab.command("dry-run").args(selection).arg("--plan").arg(&plan).run().expect(0);
         lab.command("warmup -q --plan").arg(&plan).run().expect(0);
         assert_eq!(lab.keys().len(), keys, "{selection}");
         // Said again it is the same.
-        lab.command("warmup")
-            .args(selection)
-            .arg("-q")
-            .arg("--plan")
-            .arg(&plan)
-            .run()
-            .expect(0);
+        lab.command("warmup").args(selection).arg("-q").arg("--plan").arg(&plan).run().expect(0);
     }
 }
 
@@ -1061,19 +853,12 @@ fn what_cannot_be_run_is_not_sealed() {
     let dir = tempfile::tempdir().expect("a folder");
     let plan = dir.path().join("plan.json");
     let seal = |definitions: &str, plan: &Path, code: i32| {
-        lab.with(definitions, "dry-run context own --plan")
-            .arg(plan)
-            .run()
-            .expect(code)
+        lab.with(definitions, "dry-run context own --plan").arg(plan).run().expect(code)
     };
     let broken = own(
         &["t"],
-        &(strategy(
-            "t",
-            "text",
-            "T:{_id}",
-            "SELECT id AS _id, v FROM t WHERE id < 0",
-        ) + "min_keys = 1\n"),
+        &(strategy("t", "text", "T:{_id}", "SELECT id AS _id, v FROM t WHERE id < 0")
+            + "min_keys = 1\n"),
     );
     let run = seal(&broken, &plan, 3);
     assert!(run.stderr.contains("not saved"), "{}", run.stderr);
@@ -1135,22 +920,15 @@ fn looking_can_be_stopped() {
         let mut out = BufReader::new(child.stdout.take().expect("piped"));
         out.read_line(&mut String::new()).expect("a line");
         let id = child.id().to_string();
-        let kill = std::process::Command::new("kill")
-            .args(["-s", "INT", &id])
-            .status();
+        let kill = std::process::Command::new("kill").args(["-s", "INT", &id]).status();
         assert!(kill.expect("kill").success());
         std::io::copy(&mut out, &mut std::io::sink()).expect("the rest");
         finish(child).expect(130);
         assert!(!plan.exists(), "half a plan");
     }
-    let run = lab
-        .with(&definitions, "dry-run context own -o json --deadline 1s")
-        .run()
-        .expect(9);
+    let run = lab.with(&definitions, "dry-run context own -o json --deadline 1s").run().expect(9);
     assert_eq!(run.json()["outcome"], "deadline");
-    lab.with(&definitions, "verify context own -q --deadline 1s")
-        .run()
-        .expect(9);
+    lab.with(&definitions, "verify context own -q --deadline 1s").run().expect(9);
     assert!(dump(&lab.redis).is_empty());
 }
 
@@ -1158,9 +936,7 @@ fn looking_can_be_stopped() {
 fn the_sample_shop_can_be_looked_at() {
     let dir = tempfile::tempdir().expect("a folder");
     let demo = |arguments: &str, code: i32| {
-        let run = shopwarm("--demo --demo-dir")
-            .arg(dir.path())
-            .args(arguments);
+        let run = shopwarm("--demo --demo-dir").arg(dir.path()).args(arguments);
         run.run().expect(code)
     };
     demo("dry-run -q --exit-code", 10);
@@ -1191,10 +967,7 @@ fn a_look_changes_no_cache_file() {
         command(look).run();
         assert!(!file.exists(), "{look}");
     }
-    assert_eq!(
-        dry_run(&lab, "").run().expect(0).json()["totals"]["identical"],
-        0
-    );
+    assert_eq!(dry_run(&lab, "").run().expect(0).json()["totals"]["identical"], 0);
     command("warmup context own -q").run().expect(0);
     cache.sql("PRAGMA wal_checkpoint(TRUNCATE)");
     let before = std::fs::read(&file).expect("a file");
@@ -1204,29 +977,16 @@ fn a_look_changes_no_cache_file() {
     }
     // A file of something else stays as it is, and is no empty cache.
     let other = lab.database.url().to_string();
-    let refused = lab
-        .with(&definitions(), "dry-run context own")
-        .cache(other)
-        .run()
-        .expect(4);
-    assert!(
-        refused.stderr.contains("not a shopwarm cache"),
-        "{}",
-        refused.stderr
-    );
+    let refused = lab.with(&definitions(), "dry-run context own").cache(other).run().expect(4);
+    assert!(refused.stderr.contains("not a shopwarm cache"), "{}", refused.stderr);
 }
 
 #[test]
 fn what_is_not_known_may_change() {
     let lab = cached::lab(Dialect::Sqlite);
-    lab.redis
-        .cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~*", "+ping"]);
+    lab.redis.cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~*", "+ping"]);
     let url = lab.redis.url().replace("//", "//one:hunter2@");
-    let run = dry_run(&lab, "--exit-code")
-        .cache(url)
-        .run()
-        .expect(10)
-        .json();
+    let run = dry_run(&lab, "--exit-code").cache(url).run().expect(10).json();
     let keys = planned("").len();
     assert_eq!(run["would_change"], keys);
     let shown = lab
@@ -1236,14 +996,9 @@ fn what_is_not_known_may_change() {
         .expect(0)
         .stdout;
     let says = format!("would change up to {keys} of {keys} keys: {keys} not compared");
-    assert!(
-        shown.contains(&says) && shown.contains("not compared\n"),
-        "{shown}"
-    );
+    assert!(shown.contains(&says) && shown.contains("not compared\n"), "{shown}");
     let strategies = run["strategies"].as_array().expect("a list");
-    let not_known = strategies
-        .iter()
-        .map(|s| s["not_known"].as_u64().expect("a count"));
+    let not_known = strategies.iter().map(|s| s["not_known"].as_u64().expect("a count"));
     assert_eq!(not_known.sum::<u64>(), keys as u64);
     // Without a cache the question has no answer.
     let none = lab.with(&definitions(), "dry-run context own --exit-code");
@@ -1253,15 +1008,11 @@ fn what_is_not_known_may_change() {
 #[test]
 fn a_cache_over_its_limit_has_nothing_free() {
     let lab = cached::lab(Dialect::Sqlite);
-    lab.with(&definitions(), "warmup context own -q")
-        .run()
-        .expect(0);
+    lab.with(&definitions(), "warmup context own -q").run().expect(0);
     lab.redis.cli(&["CONFIG", "SET", "maxmemory", "500kb"]);
     let memory = dry_run(&lab, "").run().expect(0).json()["memory"].clone();
     assert_eq!(memory["free_bytes"], 0, "{memory:#}");
-    lab.with(&definitions(), "warmup context own -q")
-        .run()
-        .expect(3);
+    lab.with(&definitions(), "warmup context own -q").run().expect(3);
 }
 
 /// The server stands still in the middle: whoever stops the look is not kept waiting for figures.
@@ -1270,10 +1021,7 @@ fn a_look_that_is_stopped_does_not_wait_for_figures() {
     let (lab, definitions) = endless();
     let proxy = FaultProxy::to(lab.redis.port());
     let look = lab
-        .with(
-            &definitions,
-            "dry-run context own --deadline 3s --progress none",
-        )
+        .with(&definitions, "dry-run context own --deadline 3s --progress none")
         .cache(format!("redis://127.0.0.1:{}", proxy.port()))
         .start();
     while !lab.redis.cli(&["INFO", "commandstats"]).contains("eval_ro") {

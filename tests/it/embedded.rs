@@ -28,18 +28,9 @@ fn definitions(dialect: Dialect) -> String {
     let of = |name: &str, sql: String| strategy(name, "object", &format!("{name}:{{_id}}"), &sql);
     let derived = format!("(SELECT id, {object} AS d FROM t) q");
     [
-        of(
-            "column",
-            "SELECT id AS _id, doc AS d FROM t WHERE id = 1".into(),
-        ),
-        of(
-            "function",
-            format!("SELECT id AS _id, {object} AS d FROM t WHERE id = 1"),
-        ),
-        of(
-            "subquery",
-            format!("SELECT id AS _id, ({agg} < 3) AS d FROM t WHERE id = 1"),
-        ),
+        of("column", "SELECT id AS _id, doc AS d FROM t WHERE id = 1".into()),
+        of("function", format!("SELECT id AS _id, {object} AS d FROM t WHERE id = 1")),
+        of("subquery", format!("SELECT id AS _id, ({agg} < 3) AS d FROM t WHERE id = 1")),
         of(
             "empty",
             format!("SELECT id AS _id, COALESCE(({agg} > 9), '[]') AS d FROM t WHERE id = 1"),
@@ -50,18 +41,13 @@ fn definitions(dialect: Dialect) -> String {
                 "SELECT id AS _id, CASE WHEN id = 1 THEN {object} END AS d FROM t WHERE id = 1"
             ),
         ),
-        of(
-            "derived",
-            format!("SELECT q.id AS _id, q.d FROM {derived} WHERE q.id = 1"),
-        ),
+        of("derived", format!("SELECT q.id AS _id, q.d FROM {derived} WHERE q.id = 1")),
         of(
             "with",
             format!("WITH w AS (SELECT * FROM {derived}) SELECT id AS _id, d FROM w WHERE id = 1"),
         ),
-        of(
-            "text",
-            format!("SELECT id AS _id, {object} AS d FROM t WHERE id = 1"),
-        ) + "types = { d = \"string\" }\n",
+        of("text", format!("SELECT id AS _id, {object} AS d FROM t WHERE id = 1"))
+            + "types = { d = \"string\" }\n",
     ]
     .concat()
 }
@@ -79,10 +65,7 @@ fn documents_are_embedded_on_every_database() {
             let stored = lab.get(&format!("{name}:1"));
             // Whether there are blanks in its text is the database's business.
             let stored = match name {
-                "text" => stored
-                    .replace(": ", ":")
-                    .replace(" : ", ":")
-                    .replace(" :", ":"),
+                "text" => stored.replace(": ", ":").replace(" : ", ":").replace(" :", ":"),
                 _ => stored,
             };
             assert_eq!(stored, expected, "{dialect:?} {name}");
@@ -99,28 +82,15 @@ fn mariadb_says_which_column_is_a_document() {
          INSERT INTO t VALUES (1, '{ \"a\": 1 }', '{ \"a\": 1 }'), (2, NULL, NULL);
          CREATE VIEW v AS SELECT id, doc, JSON_OBJECT('id', id) AS made, plain FROM t",
     );
-    let views = strategy(
-        "v",
-        "object",
-        "v:{_id}",
-        "SELECT id AS _id, doc, made, plain FROM v",
-    );
+    let views = strategy("v", "object", "v:{_id}", "SELECT id AS _id, doc, made, plain FROM v");
     let deep =
         "SELECT q.id AS _id, MAX(q.d) AS d FROM (SELECT id, doc AS d FROM v) q GROUP BY q.id";
     let deep = strategy("d", "hash", "d:{_id}", deep);
     let text = strategy("x", "text", "x:{_id}", "SELECT id AS _id, doc FROM t");
-    let run = lab
-        .warm(&own(&["t", "v"], &(views + &deep + &text)))
-        .expect(0);
+    let run = lab.warm(&own(&["t", "v"], &(views + &deep + &text))).expect(0);
     assert_eq!(counts(&run.strategy("own/v")), [2, 0, 0, 0]);
-    assert_eq!(
-        lab.get("v:1"),
-        r#"{"doc":{"a":1},"made":{"id":1},"plain":"{ \"a\": 1 }"}"#
-    );
-    assert_eq!(
-        lab.get("v:2"),
-        r#"{"doc":null,"made":{"id":2},"plain":null}"#
-    );
+    assert_eq!(lab.get("v:1"), r#"{"doc":{"a":1},"made":{"id":1},"plain":"{ \"a\": 1 }"}"#);
+    assert_eq!(lab.get("v:2"), r#"{"doc":null,"made":{"id":2},"plain":null}"#);
     assert_eq!(lab.redis.cli(&["HGET", "d:1", "d"]), r#"{"a":1}"#);
     assert_eq!(lab.get("x:1"), r#"{"a":1}"#);
 }
@@ -132,10 +102,7 @@ fn a_choice_between_a_document_and_literals_is_one() {
         ("coalesce", "COALESCE(doc, '{}')"),
         ("ifnull", "IFNULL(doc, '[]')"),
         ("case", "CASE WHEN id = 1 THEN doc ELSE '[]' END"),
-        (
-            "nested",
-            "COALESCE(CASE WHEN id > 9 THEN '[1]' ELSE doc END, '[]')",
-        ),
+        ("nested", "COALESCE(CASE WHEN id > 9 THEN '[1]' ELSE doc END, '[]')"),
         (
             "derived",
             "(SELECT COALESCE(d, '[]') FROM (SELECT id AS i, doc AS d FROM t) q WHERE i = o.id)",
@@ -144,23 +111,14 @@ fn a_choice_between_a_document_and_literals_is_one() {
     let only_mysql = [
         ("if", "IF(id = 1, doc, '[]')"),
         ("quoted", "IFNULL(doc, \"[]\")"),
-        (
-            "several",
-            "CASE id WHEN 1 THEN doc WHEN 2 THEN other ELSE '[]' END",
-        ),
-        (
-            "max",
-            "(SELECT COALESCE(MAX(doc), '[]') FROM t WHERE t.id = o.id)",
-        ),
+        ("several", "CASE id WHEN 1 THEN doc WHEN 2 THEN other ELSE '[]' END"),
+        ("max", "(SELECT COALESCE(MAX(doc), '[]') FROM t WHERE t.id = o.id)"),
         ("nullif", "NULLIF(doc, '')"),
     ];
     let texts = [
         ("plain", "COALESCE(plain, '{}')"),
         ("word", "COALESCE(doc, 'none')"),
-        (
-            "mixed",
-            "CASE WHEN id = 1 THEN doc WHEN id = 2 THEN plain ELSE '[]' END",
-        ),
+        ("mixed", "CASE WHEN id = 1 THEN doc WHEN id = 2 THEN plain ELSE '[]' END"),
         ("literal", "CASE WHEN id = 1 THEN '{}' ELSE '[]' END"),
         ("concat", "COALESCE(TRIM(doc), '[]')"),
     ];
@@ -188,17 +146,11 @@ fn a_choice_between_a_document_and_literals_is_one() {
             assert_eq!(stored, r#"{"d":{"a":1}}"#, "{dialect:?} {sql}");
             let second = lab.get(&format!("{name}:2"));
             let right = [r#"{"d":[]}"#, r#"{"d":{}}"#, r#"{"d":null}"#];
-            assert!(
-                right.contains(&second.as_str()),
-                "{dialect:?} {sql}: {second}"
-            );
+            assert!(right.contains(&second.as_str()), "{dialect:?} {sql}: {second}");
         }
         for (name, sql) in texts {
             let stored = lab.get(&format!("{name}:1"));
-            assert!(
-                stored.starts_with("{\"d\":\""),
-                "{dialect:?} {sql}: {stored}"
-            );
+            assert!(stored.starts_with("{\"d\":\""), "{dialect:?} {sql}: {stored}");
         }
     }
 }

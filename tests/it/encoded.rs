@@ -77,25 +77,13 @@ fn run(
     let table = MemoryTable::default();
     for id in 0..3 {
         let state = if compares && id == 1 { "new" } else { "old" };
-        table.set(
-            &format!("row:{id}"),
-            &format!("{{\"id\":{id},\"state\":\"{state}\"}}"),
-        );
+        table.set(&format!("row:{id}"), &format!("{{\"id\":{id},\"state\":\"{state}\"}}"));
     }
     let mut spec = StrategySpec::new("own", "rows", "row:{id}").expect("a template");
-    spec.coding = Coding {
-        compression,
-        ..format.into()
-    };
-    let strategy = Arc::new(Moving {
-        inner: table.strategy(spec),
-        has_moved: compares.into(),
-        table,
-    });
-    let options = Options {
-        verify_writes: true,
-        ..Options::default()
-    };
+    spec.coding = Coding { compression, ..format.into() };
+    let strategy =
+        Arc::new(Moving { inner: table.strategy(spec), has_moved: compares.into(), table });
+    let options = Options { verify_writes: true, ..Options::default() };
     let cache: Arc<dyn Cache> = Arc::clone(cache) as _;
     let coordinator = match compares {
         true => {
@@ -104,9 +92,7 @@ fn run(
         }
         false => Coordinator::new(vec![strategy], cache, options),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let stop = StopSignal::default();
     let warmed = coordinator.warm_all(None, &Silent, &stop);
     let mut report = runtime.expect("a runtime").block_on(warmed);
@@ -127,10 +113,7 @@ fn a_stale_value_is_found_and_written_again_in_every_format() {
             panic!("no text");
         };
         let (format, compression) = coding;
-        let coding = Coding {
-            compression,
-            ..format.into()
-        };
+        let coding = Coding { compression, ..format.into() };
         let value = coding.decode(&stored).expect("of the format");
         assert_eq!(value["state"], "new", "{coding:?}");
     }

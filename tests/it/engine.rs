@@ -74,11 +74,7 @@ impl Shop {
         table.advance(1_700_000_000);
         (0..rows).for_each(|id| table.set(&key(id), &value(id, 0)));
         table.advance(100);
-        Self {
-            table,
-            cache: Arc::default(),
-            shape: Shape::Object,
-        }
+        Self { table, cache: Arc::default(), shape: Shape::Object }
     }
 
     fn coordinator(&self, options: Options) -> Coordinator {
@@ -94,10 +90,7 @@ impl Shop {
         runtime().block_on(async {
             let now = std::time::Instant::now();
             let run = Run::begin(coordinator, &info, now, Locking::GiveWay, &Silent, &stop).await;
-            let finished = run
-                .expect("nobody else runs")
-                .warm_all(&Silent, &stop)
-                .await;
+            let finished = run.expect("nobody else runs").warm_all(&Silent, &stop).await;
             only(finished.report)
         })
     }
@@ -113,10 +106,7 @@ impl Shop {
     fn inspect_with(&self, options: Options) -> StrategyReport {
         let strategies = vec![self.table.strategy(spec(self.shape))];
         let cache: Arc<dyn Cache> = Arc::clone(&self.cache) as _;
-        let inspection = Inspection {
-            orphans: true,
-            ..Inspection::new(None)
-        };
+        let inspection = Inspection { orphans: true, ..Inspection::new(None) };
         let viewer = Coordinator::inspecting(strategies, Some(cache), inspection, options);
         let stop = StopSignal::default();
         only(runtime().block_on(viewer.warm_all(None, &Silent, &stop)))
@@ -222,15 +212,9 @@ fn a_stream_that_breaks_off_is_read_again_once() {
     let shop = Shop::new(1000);
     shop.table.interrupt(600, lost());
     let report = shop.warm(Options::default());
-    assert_eq!(
-        (report.stats.warmed, &report.status),
-        (1000, &Status::Completed)
-    );
+    assert_eq!((report.stats.warmed, &report.status), (1000, &Status::Completed));
     let warnings = report.warnings.join("\n");
-    assert!(
-        warnings.contains("the database's stream broke off"),
-        "{warnings}"
-    );
+    assert!(warnings.contains("the database's stream broke off"), "{warnings}");
     shop.table.interrupt(600, lost());
     shop.table.interrupt(100, lost());
     let report = shop.warm(Options::default());
@@ -267,10 +251,7 @@ fn a_run_reads_only_what_changed() {
     shop.table.take_values_read();
     let report = shop.warm(changed());
     let read = report.changed.as_ref().expect("it was asked for");
-    assert_eq!(
-        (read.read, &read.why, read.unchanged),
-        (ReadHow::Changed, &None, 999)
-    );
+    assert_eq!((read.read, &read.why, read.unchanged), (ReadHow::Changed, &None, 999));
     assert_eq!(report.stats.warmed, 1001);
     assert_eq!(shop.table.take_values_read(), 2);
     assert_eq!(shop.cached(7), Some(value(7, 1)));
@@ -314,10 +295,7 @@ fn identical_values_are_not_sent_again() {
     (0..1000).for_each(|id| shop.table.set(&key(id), &long(id)));
     shop.warm(Options::default());
     shop.table.set(&key(1), &value(1, 1));
-    let options = Options {
-        skip_identical: true,
-        ..Options::default()
-    };
+    let options = Options { skip_identical: true, ..Options::default() };
     let stats = shop.warm(options).stats;
     assert_eq!((stats.warmed, stats.identical), (1000, Some(999)));
 }
@@ -327,10 +305,7 @@ fn keys_that_are_there_stay_where_that_is_wanted() {
     let shop = Shop::new(10);
     shop.warm(Options::default());
     (0..12).for_each(|id| shop.table.set(&key(id), &value(id, 1)));
-    let options = Options {
-        mode: Mode::OnlyMissing,
-        ..Options::default()
-    };
+    let options = Options { mode: Mode::OnlyMissing, ..Options::default() };
     let stats = shop.warm(options).stats;
     assert_eq!((stats.warmed, stats.skipped), (2, 10));
     assert_eq!(shop.cached(0), Some(value(0, 0)));
@@ -340,10 +315,7 @@ fn keys_that_are_there_stay_where_that_is_wanted() {
 #[test]
 fn every_type_is_warmed_compared_and_pruned_as_texts_are() {
     for shape in [Shape::Hash, Shape::Set, Shape::SortedSet, Shape::Json] {
-        let shop = Shop {
-            shape,
-            ..Shop::new(0)
-        };
+        let shop = Shop { shape, ..Shop::new(0) };
         let value = |n: u32| format!("{{\"{}{n}\":\"7\",\"b\":\"8\"}}", "a".repeat(150));
         (0..1000).for_each(|id| shop.table.set(&key(id), &value(id)));
         assert_eq!(shop.warm(Options::default()).stats.warmed, 1000);
@@ -352,25 +324,14 @@ fn every_type_is_warmed_compared_and_pruned_as_texts_are() {
         shop.table.delete(&key(4));
         let seen = shop.inspect().seen;
         let classes = &seen.classes;
-        assert_eq!(
-            (classes.different, classes.identical),
-            (1, 998),
-            "{shape:?}"
-        );
+        assert_eq!((classes.different, classes.identical), (1, 998), "{shape:?}");
         assert_eq!(seen.orphans, Some(1));
-        let options = Options {
-            skip_identical: true,
-            ..changed()
-        };
+        let options = Options { skip_identical: true, ..changed() };
         let pruning = shop.coordinator(options).pruning(Arc::new(Yes));
         let stats = shop.run(&pruning).stats;
         assert_eq!(stats.warmed, 999, "{shape:?}");
         let seen = shop.inspect().seen;
-        assert_eq!(
-            (seen.classes.identical, seen.orphans),
-            (999, Some(0)),
-            "{shape:?}"
-        );
+        assert_eq!((seen.classes.identical, seen.orphans), (999, Some(0)), "{shape:?}");
     }
 }
 
@@ -380,15 +341,9 @@ fn a_strategy_that_has_shrunk_is_not_written() {
     shop.warm(Options::default());
     (10..100).for_each(|id| shop.table.delete(&key(id)));
     shop.table.set(&key(0), &value(0, 1));
-    let options = Options {
-        max_shrink: Some(Percent::whole(20)),
-        ..Options::default()
-    };
+    let options = Options { max_shrink: Some(Percent::whole(20)), ..Options::default() };
     let report = shop.warm(options);
-    assert!(
-        failure(&report).what.contains("has shrunk too much"),
-        "{report:?}"
-    );
+    assert!(failure(&report).what.contains("has shrunk too much"), "{report:?}");
     assert_eq!(shop.cached(0), Some(value(0, 0)), "nothing was written");
 }
 
@@ -397,35 +352,21 @@ fn a_dry_run_says_that_a_strategy_has_shrunk() {
     let shop = Shop::new(100);
     shop.warm(Options::default());
     (10..100).for_each(|id| shop.table.delete(&key(id)));
-    let report = shop.inspect_with(Options {
-        max_shrink: Some(Percent::whole(20)),
-        ..Options::default()
-    });
-    assert!(
-        failure(&report).what.contains("has shrunk too much"),
-        "{report:?}"
-    );
+    let report =
+        shop.inspect_with(Options { max_shrink: Some(Percent::whole(20)), ..Options::default() });
+    assert!(failure(&report).what.contains("has shrunk too much"), "{report:?}");
 }
 
 #[test]
 fn streams_that_were_opened_ahead_end_with_the_run() {
     let shop = Shop::new(10);
-    let named = |name: &str| StrategySpec {
-        id: StrategyId::new("own", name),
-        ..spec(Shape::Object)
-    };
-    let refusal = Failure::new(
-        FailureKind::SourceUnreachable,
-        "the database is gone",
-        "closed",
-    );
+    let named =
+        |name: &str| StrategySpec { id: StrategyId::new("own", name), ..spec(Shape::Object) };
+    let refusal = Failure::new(FailureKind::SourceUnreachable, "the database is gone", "closed");
     shop.table.interrupt(0, refusal);
     let strategies = ["a", "b", "c"].map(|name| shop.table.strategy(named(name)));
     let cache: Arc<dyn Cache> = Arc::clone(&shop.cache) as _;
-    let options = Options {
-        db_concurrency: 3,
-        ..Options::default()
-    };
+    let options = Options { db_concurrency: 3, ..Options::default() };
     let coordinator = Coordinator::new(strategies.into(), cache, options);
     let stop = StopSignal::default();
     let report = runtime().block_on(coordinator.warm_all(None, &Silent, &stop));

@@ -47,55 +47,27 @@ fn a_database_that_is_not_there_is_named() {
     let (dir, cache) = some_cache();
     let port = free_port();
     let text = dir.path().join("text.db");
-    std::fs::write(
-        &text,
-        "This is a shopping list and no database. ".repeat(50),
-    )
-    .unwrap();
+    std::fs::write(&text, "This is a shopping list and no database. ".repeat(50)).unwrap();
     let (dir, text) = (dir.path().display(), text.display().to_string());
     let at = format!("127.0.0.1:{port}");
     for (url, code, words) in [
-        (
-            format!("postgres://shop:hunter2@{at}/shop"),
-            5,
-            [at.as_str(), "refused"],
-        ),
-        (
-            format!("mysql://shop:hunter2@{at}/shop"),
-            5,
-            [&at, "refused"],
-        ),
+        (format!("postgres://shop:hunter2@{at}/shop"), 5, [at.as_str(), "refused"]),
+        (format!("mysql://shop:hunter2@{at}/shop"), 5, [&at, "refused"]),
         (
             format!("postgres://shop:hunter2@h/shop?host={dir}&port={port}"),
             5,
             ["No such file", "hint"],
         ),
-        (
-            format!("mysql://shop:hunter2@h/shop?socket={dir}/none"),
-            5,
-            ["No such file", "hint"],
-        ),
+        (format!("mysql://shop:hunter2@h/shop?socket={dir}/none"), 5, ["No such file", "hint"]),
         (
             "postgres://shop:hunter2@no-such-host.invalid/shop".into(),
             5,
             ["no-such-host.invalid", "lookup"],
         ),
-        (
-            format!("sqlite:{dir}/missing.db"),
-            5,
-            ["missing.db", "unable to open"],
-        ),
+        (format!("sqlite:{dir}/missing.db"), 5, ["missing.db", "unable to open"]),
         (format!("sqlite:{text}"), 4, ["text.db", "not a database"]),
-        (
-            format!("oracle://shop:hunter2@{at}/shop"),
-            4,
-            ["postgres://", "mysql://"],
-        ),
-        (
-            "postgres://shop:hunter2@[::1/shop".into(),
-            4,
-            ["the database URL is not valid", "hint"],
-        ),
+        (format!("oracle://shop:hunter2@{at}/shop"), 4, ["postgres://", "mysql://"]),
+        ("postgres://shop:hunter2@[::1/shop".into(), 4, ["the database URL is not valid", "hint"]),
     ] {
         refused(warm(&contexts, url, &cache), code, &words);
     }
@@ -110,37 +82,13 @@ fn a_cache_that_is_not_there_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().display();
     for (url, code, words) in [
-        (
-            format!("redis://:hunter2@{at}"),
-            6,
-            [at.as_str(), "refused"],
-        ),
+        (format!("redis://:hunter2@{at}"), 6, [at.as_str(), "refused"]),
         (format!("rediss://:hunter2@{at}"), 6, [&at, "refused"]),
-        (
-            format!("redis+unix://{dir}/none"),
-            6,
-            ["none", "No such file"],
-        ),
-        (
-            "redis://:hunter2@no-such-host.invalid".into(),
-            6,
-            ["no-such-host.invalid", "lookup"],
-        ),
-        (
-            format!("sqlite:{dir}/none/cache.db"),
-            6,
-            ["none/cache.db", "unable to open"],
-        ),
-        (
-            format!("memcached://:hunter2@{at}"),
-            4,
-            ["redis://", "sqlite:"],
-        ),
-        (
-            "redis://:hunter2@[::1".into(),
-            4,
-            ["the cache URL is not valid", "hint"],
-        ),
+        (format!("redis+unix://{dir}/none"), 6, ["none", "No such file"]),
+        ("redis://:hunter2@no-such-host.invalid".into(), 6, ["no-such-host.invalid", "lookup"]),
+        (format!("sqlite:{dir}/none/cache.db"), 6, ["none/cache.db", "unable to open"]),
+        (format!("memcached://:hunter2@{at}"), 4, ["redis://", "sqlite:"]),
+        ("redis://:hunter2@[::1".into(), 4, ["the cache URL is not valid", "hint"]),
     ] {
         refused(warm(&contexts, database.url(), url), code, &words);
     }
@@ -155,11 +103,7 @@ fn a_server_that_accepts_and_says_nothing_is_noticed_in_seconds() {
     let database = Sqlite::database();
     thread::scope(|scope| {
         for (database, cache, code) in [
-            (
-                format!("postgres://shop:hunter2@{silent}/shop"),
-                cache.clone(),
-                5,
-            ),
+            (format!("postgres://shop:hunter2@{silent}/shop"), cache.clone(), 5),
             (format!("mysql://shop:hunter2@{silent}/shop"), cache, 5),
             (database.url(), format!("redis://:hunter2@{silent}"), 6),
             (database.url(), format!("rediss://:hunter2@{silent}"), 6),
@@ -167,11 +111,7 @@ fn a_server_that_accepts_and_says_nothing_is_noticed_in_seconds() {
             let (contexts, silent) = (&contexts, silent.as_str());
             scope.spawn(move || {
                 let asked = Instant::now();
-                refused(
-                    warm(contexts, database, cache),
-                    code,
-                    &[silent, "no answer"],
-                );
+                refused(warm(contexts, database, cache), code, &[silent, "no answer"]);
                 assert!(asked.elapsed() < PATIENCE, "{:?}", asked.elapsed());
             });
         }
@@ -184,40 +124,21 @@ fn a_wrong_password_is_refused_and_never_shown() {
     let (_cache_dir, cache) = some_cache();
     for database in [Postgres::database(), MariaDb::database()] {
         let url = database.url().replace("shop-secret", "hunter2");
-        refused(
-            warm(&contexts, url, &cache),
-            7,
-            &["shop", "check user and password"],
-        );
+        refused(warm(&contexts, url, &cache), 7, &["shop", "check user and password"]);
     }
     let database = Sqlite::database();
     let redis = Redis::start(&["--requirepass", "shop-secret"]);
     let open = Redis::start(&[]);
     let at = format!("127.0.0.1:{}", redis.port());
     for (url, words) in [
-        (
-            format!("redis://:hunter2@{at}"),
-            ["refuses the password", "user and password"],
-        ),
-        (
-            format!("redis://nobody:hunter2@{at}"),
-            ["refuses the password", "user and password"],
-        ),
+        (format!("redis://:hunter2@{at}"), ["refuses the password", "user and password"]),
+        (format!("redis://nobody:hunter2@{at}"), ["refuses the password", "user and password"]),
         (
             format!("redis://{at}"),
-            [
-                "requires a password",
-                "into the cache URL: redis://:PASSWORD@HOST",
-            ],
+            ["requires a password", "into the cache URL: redis://:PASSWORD@HOST"],
         ),
-        (
-            format!("redis://hunter2@{at}"),
-            ["was read as the user name", "redis://:PASSWORD@HOST"],
-        ),
-        (
-            format!("redis://:hunter2@127.0.0.1:{}", open.port()),
-            ["password", "cache URL"],
-        ),
+        (format!("redis://hunter2@{at}"), ["was read as the user name", "redis://:PASSWORD@HOST"]),
+        (format!("redis://:hunter2@127.0.0.1:{}", open.port()), ["password", "cache URL"]),
     ] {
         refused(warm(&contexts, database.url(), url), 7, &words);
     }
@@ -231,20 +152,12 @@ fn a_name_that_the_server_does_not_have_is_a_configuration_error() {
     let (_cache_dir, cache) = some_cache();
     for database in [Postgres::database(), MariaDb::database()] {
         let url = database.admin_url().replace(database.name(), "nowhere");
-        refused(
-            warm(&contexts, url, &cache),
-            4,
-            &["nowhere", "check the database's name"],
-        );
+        refused(warm(&contexts, url, &cache), 4, &["nowhere", "check the database's name"]);
     }
     let redis = Redis::start(&[]);
     let database = Sqlite::database();
     let url = format!("{}/99", redis.url());
-    refused(
-        warm(&contexts, database.url(), url),
-        4,
-        &["index", "cache URL"],
-    );
+    refused(warm(&contexts, database.url(), url), 4, &["index", "cache URL"]);
 }
 
 #[test]
@@ -260,11 +173,7 @@ fn sql_that_the_database_refuses_is_a_configuration_error() {
             ("SELECT 1 AS other FROM t", "id"),
         ] {
             let (_dir, contexts) = odd(sql);
-            refused(
-                warm(&contexts, database.url(), &cache),
-                4,
-                &["odd/one", word],
-            );
+            refused(warm(&contexts, database.url(), &cache), 4, &["odd/one", word]);
         }
     }
 }
@@ -275,11 +184,7 @@ fn a_table_that_the_user_may_not_read_is_refused() {
     let (_dir, contexts) = odd("SELECT id FROM t");
     let postgres = Postgres::database();
     postgres.sql("CREATE TABLE t (id int); REVOKE ALL ON t FROM PUBLIC, shop");
-    refused(
-        warm(&contexts, postgres.url(), &cache),
-        7,
-        &["permission denied", "GRANT SELECT"],
-    );
+    refused(warm(&contexts, postgres.url(), &cache), 7, &["permission denied", "GRANT SELECT"]);
 
     let mariadb = MariaDb::database();
     let (name, user) = (mariadb.name(), format!("r_{}", mariadb.name()));
@@ -287,9 +192,7 @@ fn a_table_that_the_user_may_not_read_is_refused() {
         "CREATE TABLE t (id int); CREATE TABLE other (id int);
          CREATE USER {user} IDENTIFIED BY 'hunter2'; GRANT SELECT ON {name}.other TO {user}"
     ));
-    let url = mariadb
-        .url()
-        .replace("shop:shop-secret", &format!("{user}:hunter2"));
+    let url = mariadb.url().replace("shop:shop-secret", &format!("{user}:hunter2"));
     refused(warm(&contexts, url, &cache), 7, &["denied", "GRANT SELECT"]);
     mariadb.sql(&format!("DROP USER {user}"));
 }
@@ -303,17 +206,9 @@ fn tls_is_spoken_where_it_is_asked_for_and_missed_where_not() {
     let trusting =
         |url: String| warm(&contexts, database.url(), url).env("SSL_CERT_FILE", tls.ca_file());
     true_counts(&calm(trusting(tls.url()).run()).expect(0), &tls);
-    refused(
-        warm(&contexts, database.url(), tls.url()),
-        6,
-        &["certificate", "trusted"],
-    );
+    refused(warm(&contexts, database.url(), tls.url()), 6, &["certificate", "trusted"]);
     let unencrypted = tls.url().replace("rediss:", "redis:");
-    refused(
-        warm(&contexts, database.url(), unencrypted),
-        6,
-        &["rediss://"],
-    );
+    refused(warm(&contexts, database.url(), unencrypted), 6, &["rediss://"]);
     let encrypted = plain.url().replace("redis:", "rediss:");
     refused(trusting(encrypted), 6, &["uses TLS on this port"]);
 
@@ -342,11 +237,7 @@ fn unix_sockets_work_for_every_server() {
             postgres.name(),
             dir(&postgres)
         ),
-        format!(
-            "mysql://{user}@localhost/{}?socket={}/socket",
-            mariadb.name(),
-            dir(&mariadb)
-        ),
+        format!("mysql://{user}@localhost/{}?socket={}/socket", mariadb.name(), dir(&mariadb)),
     ] {
         redis.cli(&["FLUSHALL"]);
         let run = calm(warm(&contexts, database, &cache).run()).expect(0);
@@ -382,36 +273,26 @@ fn a_cache_that_takes_no_writes_ends_the_run() {
     std::fs::create_dir(&dump).unwrap();
     diskless.cli(&["BGSAVE"]);
     until("the save failed", || {
-        diskless
-            .cli(&["INFO", "persistence"])
-            .contains("last_bgsave_status:err")
+        diskless.cli(&["INFO", "persistence"]).contains("last_bgsave_status:err")
     });
     run(diskless.url(), 3, ["MISCONF", "rdb_last_bgsave_status"]);
     assert_eq!(keys(&diskless), 0);
 
     let guarded = Redis::start(&[]);
-    guarded.cli(&[
-        "ACL", "SETUSER", "reader", "on", ">hunter2", "~*", "+@read", "+ping",
-    ]);
+    guarded.cli(&["ACL", "SETUSER", "reader", "on", ">hunter2", "~*", "+@read", "+ping"]);
     let url = guarded.url().replace("//", "//reader:hunter2@");
     let report = run(url, 7, ["NOPERM", "+set"]);
     true_counts(&report, &guarded);
 
     // A full cache ends the run, also for a user who may not ask for its figures.
     let full = Redis::start(&["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
-    full.cli(&[
-        "ACL", "SETUSER", "blind", "on", ">hunter2", "~*", "+@all", "-info",
-    ]);
+    full.cli(&["ACL", "SETUSER", "blind", "on", ">hunter2", "~*", "+@all", "-info"]);
     let url = full.url().replace("//", "//blind:hunter2@");
     let (_dir, many) = bulk(&[20_000, 10]);
     let report = calm(warm(&many, database.url(), url).run()).expect(3);
     is_incomplete(&report);
     assert_eq!(statuses(&report), ["failed", "cancelled"]);
-    assert!(
-        report.stderr.contains("maxmemory-policy"),
-        "{}",
-        report.stderr
-    );
+    assert!(report.stderr.contains("maxmemory-policy"), "{}", report.stderr);
     let _ = full.cli(&["CONFIG", "SET", "maxmemory", "0"]);
     true_counts(&report, &full);
     assert!(count(&report.json()["totals"], "warmed") > 1000);
@@ -421,11 +302,7 @@ fn a_cache_that_takes_no_writes_ends_the_run() {
     let run = shopwarm("warmup context bulk").contexts(&contexts);
     let run = run.database(database.url()).cache(replica.url());
     let run = calm(run.run()).expect(3);
-    for word in [
-        "READONLY",
-        "hint: give the URL of its primary",
-        "incomplete",
-    ] {
+    for word in ["READONLY", "hint: give the URL of its primary", "incomplete"] {
         assert!(run.stdout.contains(word), "no {word:?} in\n{}", run.stdout);
     }
     assert!(run.stdout.lines().count() < 24, "{}", run.stdout);
@@ -468,12 +345,7 @@ fn hashes_are_written_in_one_step_or_not_at_all() {
         (&plain, "", "+exec +del +hset +pexpire", "+multi"),
         (&plain, "", "+multi +discard +del +hset +pexpire", "+exec"),
         (&plain, "", "+multi +exec +del +hset", "+pexpire"),
-        (
-            &plain,
-            "--mode only-missing",
-            "+eval +exists +hset",
-            "+pexpire",
-        ),
+        (&plain, "--mode only-missing", "+eval +exists +hset", "+pexpire"),
         (&versioned, "", "+eval +hget +hset +del", "+pexpire"),
     ] {
         refused(run(contexts, user(&redis, commands), flags), missing);
@@ -494,23 +366,14 @@ fn a_cache_without_connections_left_is_named() {
     let database = Sqlite::database();
     let redis = Redis::start(&["--maxclients", "1"]);
     let _taken = TcpStream::connect(("127.0.0.1", redis.port())).unwrap();
-    refused(
-        warm(&contexts, database.url(), redis.url()),
-        6,
-        &["maxclients"],
-    );
+    refused(warm(&contexts, database.url(), redis.url()), 6, &["maxclients"]);
 }
 
 #[test]
 fn a_cache_that_is_loading_is_waited_for() {
     let slow = ["--enable-debug-command", "yes", "--key-load-delay", "500"];
-    let redis = Redis::start(
-        &[
-            &slow[..],
-            &["--loading-process-events-interval-bytes", "1024"],
-        ]
-        .concat(),
-    );
+    let redis =
+        Redis::start(&[&slow[..], &["--loading-process-events-interval-bytes", "1024"]].concat());
     redis.cli(&[
         "EVAL",
         "for i = 1, 4000 do redis.call('SET', 'old:' .. i, ('x'):rep(100)) end",
@@ -520,9 +383,7 @@ fn a_cache_that_is_loading_is_waited_for() {
     let database = Sqlite::database();
     thread::scope(|scope| {
         scope.spawn(|| redis.cli(&["DEBUG", "RELOAD"]));
-        until("it is loading", || {
-            redis.cli(&["INFO", "persistence"]).contains("loading:1")
-        });
+        until("it is loading", || redis.cli(&["INFO", "persistence"]).contains("loading:1"));
         calm(warm(&contexts, database.url(), redis.url()).run()).expect(0);
     });
     assert_eq!(keys(&redis), 6000);
@@ -532,15 +393,7 @@ fn a_cache_that_is_loading_is_waited_for() {
 fn a_user_of_some_keys_only_warms_those() {
     let (_dir, contexts) = bulk(&[50, 40]);
     let (redis, database) = (Redis::start(&[]), Sqlite::database());
-    redis.cli(&[
-        "ACL",
-        "SETUSER",
-        "one",
-        "on",
-        ">hunter2",
-        "~second:*",
-        "+set",
-    ]);
+    redis.cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~second:*", "+set"]);
     let url = redis.url().replace("//", "//one:hunter2@");
     let run = calm(warm(&contexts, database.url(), url).run()).expect(3);
     is_incomplete(&run);
@@ -682,11 +535,7 @@ fn what_falls_silent_ends_the_run_in_well_under_a_minute() {
                 let totals = &report["totals"];
                 assert!(count(totals, "warmed") > 0 && count(totals, "warmed") < 60_000);
                 assert!(count(totals, "unknown") > 0, "{totals}");
-                assert!(
-                    run.stderr.contains("in the middle of the run"),
-                    "{}",
-                    run.stderr
-                );
+                assert!(run.stderr.contains("in the middle of the run"), "{}", run.stderr);
             });
         }
         scope.spawn(|| {
@@ -751,14 +600,10 @@ fn sessions_that_end_one_after_the_other_are_one_loss() {
             database.name()
         ))
     };
-    until("it has an idle session, too", || {
-        !sessions("NULL").is_empty()
-    });
+    until("it has an idle session, too", || !sessions("NULL").is_empty());
     let [reading, idle] = ["NOT NULL", "NULL"].map(sessions);
     let end = |ids: &str| {
-        let ids = ids
-            .lines()
-            .map(|id| format!("SELECT pg_terminate_backend({id});"));
+        let ids = ids.lines().map(|id| format!("SELECT pg_terminate_backend({id});"));
         database.sql(&ids.collect::<String>());
     };
     end(&reading);
@@ -799,10 +644,7 @@ fn a_database_killed_in_mid_stream_ends_the_run() {
     type Kill = Box<dyn Fn()>;
     let (postgres, mariadb) = (Postgres::private(&[]), MariaDb::private(&[]));
     let databases = [postgres.new_database(), mariadb.new_database()];
-    let kills: [Kill; 2] = [
-        Box::new(move || postgres.kill()),
-        Box::new(move || mariadb.kill()),
-    ];
+    let kills: [Kill; 2] = [Box::new(move || postgres.kill()), Box::new(move || mariadb.kill())];
     for ((database, kill), contexts) in databases.iter().zip(kills).zip([contexts, last]) {
         let redis = Redis::start(&[]);
         let (proxy, url) = proxied(&redis);
@@ -813,11 +655,7 @@ fn a_database_killed_in_mid_stream_ends_the_run() {
         is_incomplete(&run);
         let expected = &["failed", "cancelled"][..statuses(&run).len()];
         assert_eq!(statuses(&run), expected);
-        assert!(
-            run.stderr.contains("run again when the database is back"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("run again when the database is back"), "{}", run.stderr);
         true_counts(&run, &redis);
     }
 }
@@ -835,21 +673,12 @@ fn a_row_that_cannot_be_encoded_costs_its_key() {
     let one = run.strategy("odd/one");
     assert_eq!([count(&one, "warmed"), count(&one, "failed")], [999, 1]);
     assert_eq!(one["errors"][0]["key"], "one:7");
-    assert!(
-        one["errors"][0]["error"]
-            .as_str()
-            .unwrap()
-            .contains("price"),
-        "{one:#}"
-    );
+    assert!(one["errors"][0]["error"].as_str().unwrap().contains("price"), "{one:#}");
     assert_eq!(redis.cli(&["EXISTS", "one:7"]), "0");
     assert_eq!(keys(&redis), 999);
     // A gate that this run passes.
-    let gated = |percent| {
-        warm(&contexts, database.url(), redis.url())
-            .arg("--fail-under")
-            .arg(percent)
-    };
+    let gated =
+        |percent| warm(&contexts, database.url(), redis.url()).arg("--fail-under").arg(percent);
     calm(gated("99.9").run()).expect(0);
     calm(gated("99.91").run()).expect(3);
 }
@@ -873,19 +702,13 @@ fn a_query_that_takes_too_long_is_ended() {
     ] {
         let (_dir, contexts) = odd(sql);
         let database = new_database(dialect);
-        let run = warm(&contexts, database.url(), &cache)
-            .arg("--statement-timeout")
-            .arg("300ms");
+        let run = warm(&contexts, database.url(), &cache).arg("--statement-timeout").arg("300ms");
         let asked = Instant::now();
         let run = calm(run.run()).expect(3);
         assert!(asked.elapsed() < Duration::from_secs(20), "{dialect:?}");
         is_incomplete(&run);
         assert_eq!(statuses(&run), ["failed"]);
-        assert!(
-            run.stderr.contains("--statement-timeout"),
-            "{dialect:?}: {}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("--statement-timeout"), "{dialect:?}: {}", run.stderr);
     }
 }
 
@@ -956,9 +779,7 @@ fn a_deadline_ends_the_run_and_says_so() {
         "SELECT id, (SELECT count(*) FROM generate_series(1, 30000) g WHERE g % 7 = id % 7) AS pad FROM generate_series(1, 10000) AS id",
     );
     let (database, redis) = (Postgres::database(), Redis::start(&[]));
-    let run = warm(&contexts, database.url(), redis.url())
-        .arg("--deadline")
-        .arg("1s");
+    let run = warm(&contexts, database.url(), redis.url()).arg("--deadline").arg("1s");
     let asked = Instant::now();
     let run = calm(run.run()).expect(9);
     assert!(asked.elapsed() < Duration::from_secs(20));

@@ -10,9 +10,7 @@ use crate::support::servers::Dialect;
 use crate::support::tools::tool;
 
 fn path(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/foreign")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign").join(name)
 }
 
 fn schema(name: &str) -> String {
@@ -32,25 +30,18 @@ fn shop(dialect: Dialect, name: &str) -> Lab {
 
 #[track_caller]
 fn agrees(mut script: Command, documents: usize) {
-    let output = script
-        .output()
-        .unwrap_or_else(|e| panic!("{e}; scripts/test installs it"));
+    let output = script.output().unwrap_or_else(|e| panic!("{e}; scripts/test installs it"));
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{errors}");
-    assert_eq!(
-        said.trim(),
-        format!("{documents} documents, 0 wrong, 0 that nobody expected")
-    );
+    assert_eq!(said.trim(), format!("{documents} documents, 0 wrong, 0 that nobody expected"));
 }
 
 #[test]
 fn a_shop_of_lamps_in_mariadb_is_what_php_makes_of_it() {
     let lab = shop(Dialect::MySql, "lamps");
     let mut php = Command::new("php");
-    php.arg(path("lamps.php"))
-        .arg(lab.database.url())
-        .arg(lab.redis.url());
+    php.arg(path("lamps.php")).arg(lab.database.url()).arg(lab.redis.url());
     agrees(php, 1510);
 }
 
@@ -58,19 +49,15 @@ fn a_shop_of_lamps_in_mariadb_is_what_php_makes_of_it() {
 fn a_shop_of_books_in_postgres_is_what_python_makes_of_it() {
     let lab = shop(Dialect::Postgres, "books");
     let mut python = tool("python");
-    python
-        .arg(path("books.py"))
-        .arg(lab.database.url())
-        .arg(lab.redis.url());
+    python.arg(path("books.py")).arg(lab.database.url()).arg(lab.redis.url());
     agrees(python, 1843);
 }
 
 #[test]
 fn init_alone_warms_both_shops() {
-    for (dialect, name, key) in [
-        (Dialect::MySql, "lamps", "product:7"),
-        (Dialect::Postgres, "books", "review:7"),
-    ] {
+    for (dialect, name, key) in
+        [(Dialect::MySql, "lamps", "product:7"), (Dialect::Postgres, "books", "review:7")]
+    {
         let shop = Newcomer::on(dialect, &schema(name));
         shop.settle();
         let keys = shop.lab.keys();

@@ -16,9 +16,7 @@ const PHP: &str = "format = \"php\"\n";
 
 /// A JSON text of random shape, with numbers, names and characters that are easy to get wrong.
 fn random_json(random: &mut Rng, depth: u32) -> String {
-    let words = [
-        "", "0", "-0", "7", "007", "-12", "1.5", "käse", "\\u0000a", "\\\"", "🙂", "x y",
-    ];
+    let words = ["", "0", "-0", "7", "007", "-12", "1.5", "käse", "\\u0000a", "\\\"", "🙂", "x y"];
     let word = |random: &mut Rng| format!("\"{}\"", random.choice(words).expect("a word"));
     match random.u32(..if depth == 0 { 6 } else { 8 }) {
         0 => "null".to_owned(),
@@ -56,16 +54,7 @@ fn php_would_have_written_the_same_bytes() {
     // Where PHP changes to powers of ten, and the ends of what it holds.
     texts.extend((-330..309).map(|power| format!("1.25e{power}")));
     texts.extend(
-        [
-            "1e15",
-            "1e16",
-            "1e17",
-            "1e18",
-            "123456789012345680.0",
-            "0.0001",
-            "-0",
-        ]
-        .map(str::to_owned),
+        ["1e15", "1e16", "1e17", "1e18", "123456789012345680.0", "0.0001", "-0"].map(str::to_owned),
     );
     texts.extend([i64::MIN, i64::MAX].map(|number| format!("{{\"{number}\":{number}}}")));
     let mut lines = String::new();
@@ -152,10 +141,7 @@ fn php_reads_what_was_warmed_from_every_database() {
             }),
             "{dialect:?}"
         );
-        let verified = lab
-            .with(&definitions(), "verify all -o json")
-            .run()
-            .expect(0);
+        let verified = lab.with(&definitions(), "verify all -o json").run().expect(0);
         assert_eq!(verified.json()["totals"]["identical"], 6, "{dialect:?}");
     }
 }
@@ -171,14 +157,9 @@ fn what_php_wrote_is_compared_by_its_meaning() {
                $redis->set('o:2', serialize($value), 7200);
                echo 'null';";
     php(set, "", Some(&lab.redis));
-    let dry = lab
-        .with(&definitions(), "dry-run strategy own/object -o json")
-        .run();
+    let dry = lab.with(&definitions(), "dry-run strategy own/object -o json").run();
     let classes = &dry.expect(0).json()["totals"];
-    assert_eq!(
-        (&classes["identical"], &classes["different"]),
-        (&json!(1), &json!(1))
-    );
+    assert_eq!((&classes["identical"], &classes["different"]), (&json!(1), &json!(1)));
     let get = |key: &str| {
         let run = lab.with(&definitions(), "keys get -o json").arg(key).run();
         run.expect(0).json()
@@ -189,18 +170,12 @@ fn what_php_wrote_is_compared_by_its_meaning() {
     assert_eq!(other["cached"]["value"]["price"], "3.00");
     assert_eq!(other["cached"]["format"], "PHP");
     assert_eq!(other["differences"][0]["field"], "price");
-    let shown = lab
-        .with(&definitions(), "keys get o:1")
-        .run()
-        .expect(0)
-        .stdout;
+    let shown = lab.with(&definitions(), "keys get o:1").run().expect(0).stdout;
     assert!(shown.contains("string (PHP), "), "{shown}");
     assert!(shown.contains("\"name\": \"Käse \\\"x\\\"\""), "{shown}");
     // JSON where PHP belongs would be seen by every reader.
     lab.redis.cli(&["SET", "o:1", "{\"id\":1}"]);
-    let refused = lab
-        .with(&definitions(), "warmup all --shape fail -o json")
-        .run();
+    let refused = lab.with(&definitions(), "warmup all --shape fail -o json").run();
     let error = refused.expect(3).strategy("own/object")["error"].to_string();
     assert!(
         error.contains("a value that is not PHP would be replaced with PHP, for example at o:1"),
@@ -211,10 +186,7 @@ fn what_php_wrote_is_compared_by_its_meaning() {
     // What no strategy makes is read as its bytes tell.
     lab.redis.cli(&["SET", "foreign", "a:1:{s:1:\"a\";i:1;}"]);
     let shown = lab.with(&definitions(), "keys get foreign").run().stdout;
-    assert!(
-        shown.contains("string (PHP), ") && shown.contains("\"a\": 1"),
-        "{shown}"
-    );
+    assert!(shown.contains("string (PHP), ") && shown.contains("\"a\": 1"), "{shown}");
 }
 
 #[test]
@@ -233,17 +205,10 @@ fn identical_and_changed_values_are_found_in_any_format() {
     };
     assert_eq!(counts(&warm("")), [50, 0, 0, 0]);
     assert_eq!(warm("--skip-identical")["identical"], 50);
-    lab.database
-        .sql("UPDATE p SET name = 'new', version = 2, changed = now() WHERE id = 7");
+    lab.database.sql("UPDATE p SET name = 'new', version = 2, changed = now() WHERE id = 7");
     let changed = warm("--changed");
-    assert_eq!(
-        (&changed["read"], &changed["unchanged"]),
-        (&json!("changed"), &json!(49))
-    );
-    assert_eq!(
-        lab.get("p:7"),
-        "a:2:{s:2:\"id\";i:7;s:4:\"name\";s:3:\"new\";}"
-    );
+    assert_eq!((&changed["read"], &changed["unchanged"]), (&json!("changed"), &json!(49)));
+    assert_eq!(lab.get("p:7"), "a:2:{s:2:\"id\";i:7;s:4:\"name\";s:3:\"new\";}");
 }
 
 #[test]
@@ -255,25 +220,13 @@ fn what_php_cannot_hold_fails_by_name() {
                               (3, 9223372036854775807, 0.1)",
     );
     let sql = "SELECT id, n, d FROM b";
-    let run = lab.warm(&own(
-        &["b"],
-        &(strategy("b", "object", "b:{id}", sql) + PHP),
-    ));
+    let run = lab.warm(&own(&["b"], &(strategy("b", "object", "b:{id}", sql) + PHP)));
     let report = run.expect(3).strategy("own/b");
     assert_eq!(counts(&report), [1, 0, 2, 0]);
     let errors = errors(&report);
-    assert!(
-        errors[0].starts_with("b:1: n: 18446744073709551615 does not fit"),
-        "{errors:?}"
-    );
-    assert!(
-        errors[1].starts_with("b:2: d: 12345678901234567890.5"),
-        "{errors:?}"
-    );
-    assert!(
-        lab.get("b:3")
-            .contains("i:9223372036854775807;s:1:\"d\";d:0.1;")
-    );
+    assert!(errors[0].starts_with("b:1: n: 18446744073709551615 does not fit"), "{errors:?}");
+    assert!(errors[1].starts_with("b:2: d: 12345678901234567890.5"), "{errors:?}");
+    assert!(lab.get("b:3").contains("i:9223372036854775807;s:1:\"d\";d:0.1;"));
 }
 
 #[test]
@@ -282,11 +235,7 @@ fn what_does_not_go_with_a_format_is_said_before_the_run() {
     let sql = "SELECT id, name FROM things";
     for (shape, more, expected) in [
         ("hash", "", "format: only for a value that Redis keeps"),
-        (
-            "object",
-            "version_field = \"id\"\n",
-            "version_field: the cache can compare versions",
-        ),
+        ("object", "version_field = \"id\"\n", "version_field: the cache can compare versions"),
     ] {
         let one = strategy("x", shape, "x:{id}", sql) + PHP + more;
         let run = lab.warm(&own(&["things"], &one)).expect(4);
@@ -305,11 +254,7 @@ fn the_embedded_cache_and_strategies_in_code_have_formats_too() {
     run("warmup strategy catalog/category-tree");
     let stored = run("keys get Category:tree:root --raw").stdout;
     assert!(stored.starts_with("a:"), "{stored}");
-    let read = php(
-        "echo json_encode(is_array(unserialize($in)));",
-        &stored,
-        None,
-    );
+    let read = php("echo json_encode(is_array(unserialize($in)));", &stored, None);
     assert_eq!(read, Value::Bool(true));
     let verified = run("verify strategy catalog/category-tree -o json").json();
     assert_eq!(verified["totals"]["identical"], 1);

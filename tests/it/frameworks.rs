@@ -84,10 +84,7 @@ fn django_redis_reads_its_cache() {
         &lab,
         &[
             (":1:product:{id}", "numbers = \"string\""),
-            (
-                ":1:packed:{id}",
-                "format = \"msgpack\"\ncompress = \"gzip\"",
-            ),
+            (":1:packed:{id}", "format = \"msgpack\"\ncompress = \"gzip\""),
             (":1:framed:{id}", "compress = \"lz4\""),
         ],
     );

@@ -14,14 +14,7 @@ use crate::support::shopwarm::{Finished, Shopwarm};
 use crate::support::site::Site;
 
 /// What tells nothing and starts nothing.
-const OPEN: [&str; 6] = [
-    "/",
-    "/page.css",
-    "/page.js",
-    "/openapi.json",
-    "/livez",
-    "/readyz",
-];
+const OPEN: [&str; 6] = ["/", "/page.css", "/page.js", "/openapi.json", "/livez", "/readyz"];
 
 /// An answer that must not wait for anybody else's connection.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -59,41 +52,28 @@ fn beyond_this_machine_it_needs_a_token() {
     let site = Site::shop(Dialect::Sqlite);
     for address in ["0.0.0.0", "[::]"] {
         let public = || site.command(&format!("serve --listen {address}:{}", free_port()));
-        let words = [
-            "can be reached from other machines",
-            "no token",
-            "--token-file",
-            "SHOPWARM_TOKEN",
-        ];
+        let words =
+            ["can be reached from other machines", "no token", "--token-file", "SHOPWARM_TOKEN"];
         refused(public(), &words);
         let server = Server::start_with_token(public());
         server.post("/admin/warmup/identity").expect(200);
         drop(server);
     }
     // An empty one is none.
-    refused(
-        site.command("serve --listen 0.0.0.0:0")
-            .env("SHOPWARM_TOKEN", ""),
-        &["no token"],
-    );
+    refused(site.command("serve --listen 0.0.0.0:0").env("SHOPWARM_TOKEN", ""), &["no token"]);
 }
 
 #[test]
 fn a_token_that_is_none_is_refused_before_it_listens() {
     let site = Site::shop(Dialect::Sqlite);
     let dir = site.path("");
-    let short = refused(
-        site.serving("").env("SHOPWARM_TOKEN", "hunter2hunter2"),
-        &["16", "openssl rand"],
-    );
+    let short =
+        refused(site.serving("").env("SHOPWARM_TOKEN", "hunter2hunter2"), &["16", "openssl rand"]);
     assert!(!short.stderr.contains("hunter2"));
     let file = site.write("token", "hunter2hunter2\n");
     let short = refused(site.serving("--token-file").arg(&file), &["16"]);
     assert!(!short.stderr.contains("hunter2"));
-    refused(
-        site.serving("--token-file").arg(site.path("missing")),
-        &["missing"],
-    );
+    refused(site.serving("--token-file").arg(site.path("missing")), &["missing"]);
     refused(site.serving("--token-file").arg(dir), &["directory"]);
     site.config("token_file = \"missing-too\"");
     refused(site.serving(""), &["missing-too"]);
@@ -119,8 +99,7 @@ fn a_token_comes_from_a_file_or_the_environment() {
     check(site.serving(""), TOKEN);
     // The environment wins over the configuration's file.
     check(
-        site.serving("")
-            .env("SHOPWARM_TOKEN", "a-token-nobody-knows-44"),
+        site.serving("").env("SHOPWARM_TOKEN", "a-token-nobody-knows-44"),
         "a-token-nobody-knows-44",
     );
 }
@@ -142,10 +121,7 @@ fn without_the_token_nothing_is_told_or_done() {
         if i == 1 {
             missing = missing.header("Authorization", &format!("Basic {TOKEN}"));
         }
-        for ask in [
-            missing,
-            server.ask(method, path).token("a-guess-that-is-wrong"),
-        ] {
+        for ask in [missing, server.ask(method, path).token("a-guess-that-is-wrong")] {
             let answer = ask.send();
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
             bodies.push(answer.body.clone());
@@ -165,9 +141,8 @@ fn without_the_token_nothing_is_told_or_done() {
     // Also what is not there is nobody's business.
     server.bring(None);
     server.get("/admin/nothing").refuses(401, &["token"]);
-    let lower = server
-        .ask("GET", "/admin/runs")
-        .header("authorization", &format!("bearer {TOKEN}"));
+    let lower =
+        server.ask("GET", "/admin/runs").header("authorization", &format!("bearer {TOKEN}"));
     lower.send().expect(200);
 }
 
@@ -176,30 +151,13 @@ fn who_guesses_too_often_waits() {
     let site = Site::shop(Dialect::Sqlite);
     let mut server = Server::start_with_token(site.serving(""));
     let guess = |i: usize| {
-        server
-            .ask("GET", "/admin/runs")
-            .token(&format!("guess-number-{i:06}"))
-            .send()
-            .status
+        server.ask("GET", "/admin/runs").token(&format!("guess-number-{i:06}")).send().status
     };
     let answers: Vec<u16> = (0..40).map(guess).collect();
-    let first = answers
-        .iter()
-        .position(|status| *status == 429)
-        .expect("a limit");
+    let first = answers.iter().position(|status| *status == 429).expect("a limit");
     assert!((10..=14).contains(&first), "{answers:?}");
-    assert!(
-        answers[first..]
-            .iter()
-            .filter(|status| **status == 401)
-            .count()
-            <= 2,
-        "{answers:?}"
-    );
-    let limited = server
-        .ask("GET", "/admin/runs")
-        .token("one-more-wrong-guess")
-        .send();
+    assert!(answers[first..].iter().filter(|status| **status == 401).count() <= 2, "{answers:?}");
+    let limited = server.ask("GET", "/admin/runs").token("one-more-wrong-guess").send();
     assert_eq!(limited.header("retry-after"), Some("5"));
     limited.refuses(429, &["too many"]);
     // What is open stays open.
@@ -222,12 +180,7 @@ fn it_answers_to_its_own_names_only() {
     let site = Site::shop(Dialect::Sqlite);
     let server =
         Server::start(site.serving("--allowed-host shop.example --allowed-host ADMIN.example"));
-    let ask = |host: &str| {
-        server
-            .ask("GET", "/admin/strategies")
-            .header("Host", host)
-            .send()
-    };
+    let ask = |host: &str| server.ask("GET", "/admin/strategies").header("Host", host).send();
     for host in [
         "localhost",
         "LOCALHOST:1234",
@@ -262,9 +215,7 @@ fn it_answers_to_its_own_names_only() {
     }
     ask("evil.example").refuses(403, &["not allowed"]);
     let mut stream = server.connect();
-    stream
-        .write_all(b"GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n")
-        .expect("sent");
+    stream.write_all(b"GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n").expect("sent");
     assert_eq!(Reply::read(stream).expect("an answer").status, 403);
     // Named twice, with somebody before it, or otherwise in the first line.
     for (target, hosts) in [
@@ -275,18 +226,11 @@ fn it_answers_to_its_own_names_only() {
         let mut stream = server.connect();
         let request = format!("GET {target} HTTP/1.1\r\n{hosts}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("sent");
-        assert_eq!(
-            Reply::read(stream).expect("an answer").status,
-            403,
-            "{request}"
-        );
+        assert_eq!(Reply::read(stream).expect("an answer").status, 403, "{request}");
     }
 
     let any = Server::start(site.serving("--allowed-host *"));
-    any.ask("GET", "/livez")
-        .header("Host", "whatever.example")
-        .send()
-        .expect(200);
+    any.ask("GET", "/livez").header("Host", "whatever.example").send().expect(200);
 }
 
 #[test]
@@ -294,9 +238,7 @@ fn a_page_of_another_site_cannot_ask() {
     let site = Site::shop(Dialect::Sqlite);
     let server = Server::start(site.serving("--allowed-host shop.example"));
     let ask = |host: &str, origin: &str| {
-        let ask = server
-            .ask("POST", "/admin/warmup/identity")
-            .header("Host", host);
+        let ask = server.ask("POST", "/admin/warmup/identity").header("Host", host);
         ask.header("Origin", origin).send()
     };
     let own = server.address();
@@ -320,29 +262,20 @@ fn a_page_of_another_site_cannot_ask() {
     let other = other.header("Sec-Fetch-Site", "cross-site").send();
     other.refuses(403, &["other sites"]);
     // A link to the page is none of that.
-    let link = server
-        .ask("GET", "/")
-        .header("Sec-Fetch-Site", "cross-site");
+    let link = server.ask("GET", "/").header("Sec-Fetch-Site", "cross-site");
     link.send().expect(200);
     // Nor can it read, ask before, or frame.
-    let read = server
-        .ask("GET", "/admin/runs")
-        .header("Origin", "https://evil.example")
-        .send();
+    let read = server.ask("GET", "/admin/runs").header("Origin", "https://evil.example").send();
     assert_eq!(read.header("access-control-allow-origin"), None);
     read.refuses(403, &["other sites"]);
-    let before = server
-        .ask("OPTIONS", "/admin/warmup/all")
-        .header("Origin", "https://evil.example")
-        .send();
+    let before =
+        server.ask("OPTIONS", "/admin/warmup/all").header("Origin", "https://evil.example").send();
     before.refuses(403, &["other sites"]);
     let page = server.get("/").expect(200);
     assert_eq!(page.header("x-frame-options"), Some("DENY"));
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
     assert!(
-        page.header("content-security-policy")
-            .expect("a policy")
-            .contains("default-src 'none'")
+        page.header("content-security-policy").expect("a policy").contains("default-src 'none'")
     );
 }
 
@@ -354,31 +287,16 @@ fn no_secret_is_said_and_each_action_is() {
         let site = Site::shop(Dialect::Postgres);
         let redis = Redis::start(&["--requirepass", "hunter2"]);
         let cache = format!("redis://:hunter2@127.0.0.1:{}", redis.port());
-        let command = site
-            .serving("--log-format")
-            .arg(format)
-            .arg("-v")
-            .cache(cache);
+        let command = site.serving("--log-format").arg(format).arg("-v").cache(cache);
         let mut server = Server::start_with_token(command);
         let run = server.post("/admin/warmup/all").expect(200).json();
         let run = run["run_id"].as_str().expect("an id").to_owned();
         server.post("/admin/warmup/a%0ab%1b%5b31m").expect(404);
-        server
-            .ask("DELETE", &format!("/admin/runs/{run}"))
-            .send()
-            .expect(409);
+        server.ask("DELETE", &format!("/admin/runs/{run}")).send().expect(409);
         server.get("/admin/runs").expect(200);
         server.get("/metrics").expect(200);
-        server
-            .ask("GET", "/admin/runs")
-            .token("a-token-nobody-knows-")
-            .send()
-            .expect(401);
-        server
-            .ask("POST", "/livez")
-            .header("Host", "evil.example")
-            .send()
-            .expect(403);
+        server.ask("GET", "/admin/runs").token("a-token-nobody-knows-").send().expect(401);
+        server.ask("POST", "/livez").header("Host", "evil.example").send().expect(403);
         server.get("/admin/runs?token=x").expect(200);
         site.lab.database.sql("DROP TABLE users CASCADE");
         assert_eq!(server.post("/admin/warmup/identity").status, 502);
@@ -386,9 +304,7 @@ fn no_secret_is_said_and_each_action_is() {
         until("all is written down", || audit(&server).len() >= 6);
         let lines = audit(&server);
         let found = |words: &[&str]| {
-            let fits = lines
-                .iter()
-                .filter(|line| words.iter().all(|word| line.contains(word)));
+            let fits = lines.iter().filter(|line| words.iter().all(|word| line.contains(word)));
             assert_eq!(fits.count(), 1, "{words:?} in {lines:#?}");
         };
         found(&["127.0.0.1:", "POST", "/admin/warmup/all", "200", &run]);
@@ -407,10 +323,7 @@ fn no_secret_is_said_and_each_action_is() {
                 }
             }
             let first: Value = serde_json::from_str(&lines[0]).expect("JSON");
-            assert_eq!(
-                (&first["method"], &first["status"]),
-                (&"POST".into(), &200.into())
-            );
+            assert_eq!((&first["method"], &first["status"]), (&"POST".into(), &200.into()));
             assert_eq!(first["run_id"], run.as_str());
         }
         // What the server said and answered is searched for secrets when it ends.
@@ -425,10 +338,7 @@ fn no_secret_is_said_and_each_action_is() {
 fn what_is_too_long_or_no_http_is_refused() {
     let site = Site::shop(Dialect::Sqlite);
     let server = site.serve();
-    let long = server
-        .ask("GET", "/livez")
-        .header("X-Long", &"x".repeat(40_000))
-        .open();
+    let long = server.ask("GET", "/livez").header("X-Long", &"x".repeat(40_000)).open();
     assert_eq!(long.status, 431);
     let path = format!("/admin/warmup/{}", "x".repeat(40_000));
     assert!([414, 431].contains(&server.ask("POST", &path).open().status));
@@ -451,11 +361,7 @@ fn what_is_too_long_or_no_http_is_refused() {
         stream.write_all(nonsense.as_bytes()).expect("sent");
         let _ = stream.shutdown(std::net::Shutdown::Write);
         if let Some(reply) = Reply::read(stream) {
-            assert!(
-                (400..=505).contains(&reply.status),
-                "{nonsense:?}: {}",
-                reply.status
-            );
+            assert!((400..=505).contains(&reply.status), "{nonsense:?}: {}", reply.status);
         }
     }
     // Bytes that are none of a path's own, as they are.
@@ -521,10 +427,7 @@ fn slow_clients_are_let_go_and_hold_up_nobody() {
             assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
             thread::sleep(Duration::from_millis(50));
         }
-        assert_eq!(
-            server.post("/admin/warmup/identity").expect(200).json()["success"],
-            true
-        );
+        assert_eq!(server.post("/admin/warmup/identity").expect(200).json()["success"], true);
         for (head, seconds, slow) in slow {
             let took = slow.join().expect("it was closed").as_secs();
             assert!(seconds.contains(&took), "{head:?} after {took} s");
@@ -534,10 +437,7 @@ fn slow_clients_are_let_go_and_hold_up_nobody() {
     for stream in idle {
         assert!(closed_after(stream) < AT_ONCE);
     }
-    assert!(
-        site.count("Product:") == 0,
-        "a body that broke off has started a run"
-    );
+    assert!(site.count("Product:") == 0, "a body that broke off has started a run");
 }
 
 #[test]
@@ -545,9 +445,7 @@ fn a_client_that_never_reads_is_let_go() {
     let site = Site::shop(Dialect::Sqlite);
     let server = site.serve();
     let mut stream = server.connect();
-    stream
-        .set_write_timeout(Some(Duration::from_millis(500)))
-        .expect("a timeout");
+    stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
     let asked = Instant::now();
     let request = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(50);
     let closed = loop {
@@ -563,10 +461,7 @@ fn a_client_that_never_reads_is_let_go() {
             }
             Err(_) => break asked.elapsed(),
         }
-        assert!(
-            asked.elapsed() < Duration::from_mins(1),
-            "it is still there"
-        );
+        assert!(asked.elapsed() < Duration::from_mins(1), "it is still there");
     };
     assert!(closed > Duration::from_secs(10), "{closed:?}");
 }
@@ -587,13 +482,7 @@ fn a_cache_that_does_not_answer_is_waited_for_once() {
         }
         server.get("/livez").expect(200);
     });
-    assert!(
-        asked.elapsed() < Duration::from_secs(40),
-        "{:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < Duration::from_secs(40), "{:?}", asked.elapsed());
     proxy.flow();
-    until("it answers again", || {
-        server.get("/admin/runs").status == 200
-    });
+    until("it answers again", || server.get("/admin/runs").status == 200);
 }

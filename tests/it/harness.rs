@@ -47,10 +47,7 @@ fn private_servers_keep_their_data() {
     database.sql("CREATE TABLE t (a text); INSERT INTO t VALUES ('x')");
     mariadb.stop();
     mariadb.restart();
-    assert_eq!(
-        database.query("SELECT a, @@max_connections FROM t"),
-        "x\t20"
-    );
+    assert_eq!(database.query("SELECT a, @@max_connections FROM t"), "x\t20");
     mariadb.kill();
 }
 
@@ -111,26 +108,16 @@ fn the_proxy_stalls_and_resets() {
     stream.read_exact(&mut answer).unwrap();
 
     proxy.stall();
-    stream
-        .set_read_timeout(Some(Duration::from_millis(100)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     stream.write_all(b"cd").unwrap();
-    assert_eq!(
-        stream.read(&mut answer).unwrap_err().kind(),
-        ErrorKind::WouldBlock
-    );
+    assert_eq!(stream.read(&mut answer).unwrap_err().kind(), ErrorKind::WouldBlock);
     proxy.flow();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"cd");
 
     proxy.reset();
-    assert_eq!(
-        stream.read(&mut answer).unwrap_err().kind(),
-        ErrorKind::ConnectionReset
-    );
+    assert_eq!(stream.read(&mut answer).unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
 /// A server that sends back what it gets.

@@ -49,17 +49,10 @@ fn looks_like(name: &str, text: &str) {
 #[test]
 fn no_misspelt_flag_suggests_pruning() {
     for flag in ["--dryrun", "--dry-run", "--prun"] {
-        let run = shopwarm(&format!("--demo warmup all {flag}"))
-            .run()
-            .expect(2);
+        let run = shopwarm(&format!("--demo warmup all {flag}")).run().expect(2);
         assert!(!run.stderr.contains("'--prune'"), "{}", run.stderr);
         let hint = "hint: `shopwarm dry-run` shows what a run would do";
-        assert_eq!(
-            run.stderr.contains(hint),
-            flag.starts_with("--d"),
-            "{}",
-            run.stderr
-        );
+        assert_eq!(run.stderr.contains(hint), flag.starts_with("--d"), "{}", run.stderr);
     }
 }
 

@@ -37,13 +37,9 @@ fn lab(rows: u32) -> Lab {
 
 /// The history, newest first.
 fn history(lab: &Lab, prefix: &str) -> Vec<Value> {
-    let items = lab
-        .redis
-        .cli(&["LRANGE", &format!("{prefix}{LIST}"), "0", "-1"]);
+    let items = lab.redis.cli(&["LRANGE", &format!("{prefix}{LIST}"), "0", "-1"]);
     let items = items.lines().filter(|line| !line.is_empty());
-    items
-        .map(|item| serde_json::from_str(item).expect("JSON"))
-        .collect()
+    items.map(|item| serde_json::from_str(item).expect("JSON")).collect()
 }
 
 /// A report without what is known only after it was recorded.
@@ -113,35 +109,24 @@ fn a_run_that_was_stopped_is_recorded_and_the_cache_may_be_full_by_then() {
     if run.json()["totals"]["failed"] == 0 {
         let run = run.expect(143);
         let warnings = run.json()["warnings"].to_string();
-        assert!(
-            warnings.contains("this run is not in the history: OOM"),
-            "{warnings}"
-        );
+        assert!(warnings.contains("this run is not in the history: OOM"), "{warnings}");
     }
 }
 
 #[test]
 fn a_run_that_cannot_be_recorded_ends_as_it_would_have() {
     let lab = lab(2);
-    lab.redis.cli(&[
-        "ACL", "SETUSER", "warm", "on", ">hunter2", "+@all", "-lpush", "~*",
-    ]);
+    lab.redis.cli(&["ACL", "SETUSER", "warm", "on", ">hunter2", "+@all", "-lpush", "~*"]);
     let url = lab.redis.url().replace("redis://", "redis://warm:hunter2@");
     let run = calm(warm(&lab, "warmup context own").cache(url).run()).expect(0);
     let warnings = run.json()["warnings"].to_string();
-    assert!(
-        warnings.contains("this run is not in the history: NOPERM"),
-        "{warnings}"
-    );
+    assert!(warnings.contains("this run is not in the history: NOPERM"), "{warnings}");
     assert_eq!(run.json()["outcome"], "complete");
 
     lab.redis.cli(&["SET", LIST, "mine"]);
     let run = calm(warm(&lab, "warmup context own").run()).expect(0);
     let warnings = run.json()["warnings"].to_string();
-    assert!(
-        warnings.contains("not in the history: WRONGTYPE"),
-        "{warnings}"
-    );
+    assert!(warnings.contains("not in the history: WRONGTYPE"), "{warnings}");
     assert_eq!(lab.redis.cli(&["GET", LIST]), "mine");
 }
 
@@ -197,9 +182,7 @@ fn the_embedded_cache_keeps_the_same() {
         })
         .collect();
     let more = more.join(", ");
-    cache.sql(&format!(
-        "INSERT INTO entries (key, type, value, expires_at) VALUES {more}"
-    ));
+    cache.sql(&format!("INSERT INTO entries (key, type, value, expires_at) VALUES {more}"));
     let run = cache.on(warm(&lab, "warmup keys K:1")).run().expect(0);
     assert_eq!(list().len(), KEPT);
     assert_eq!(list()[0]["run_id"], run.json()["run_id"]);

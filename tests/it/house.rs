@@ -9,8 +9,8 @@ use syn::visit::{self, Visit};
 use crate::support::imports::{circles, imports, is_test, sources};
 
 /// Goals: 29,000 lines of code, a median of 150 lines a file, none over 500, 8 functions over 60, no circles.
-const MOST_CODE: usize = 49_950;
-const MEDIAN_FILE: usize = 120;
+const MOST_CODE: usize = 47_650;
+const MEDIAN_FILE: usize = 117;
 const LONG_FUNCTIONS: usize = 1;
 
 const LONG_FILE: usize = 500;
@@ -45,24 +45,15 @@ fn the_house_is_in_order() {
     println!("code lines            {code:>6}");
     println!("median file           {median:>6}");
     println!("files over {LONG_FILE}        {:>6}  {long:?}", long.len());
-    println!(
-        "functions over {LONG_FUNCTION}     {:>6}  {functions:?}",
-        functions.len()
-    );
-    println!(
-        "circles of files      {:>6}  largest {largest}",
-        circles.len()
-    );
+    println!("functions over {LONG_FUNCTION}     {:>6}  {functions:?}", functions.len());
+    println!("circles of files      {:>6}  largest {largest}", circles.len());
     for circle in &circles {
         println!("  {}", circle.join(", "));
     }
     assert!(code <= MOST_CODE, "{code} lines of code");
     assert!(median <= MEDIAN_FILE, "the median file has {median} lines");
     assert!(long.is_empty(), "long files: {long:?}");
-    assert!(
-        functions.len() <= LONG_FUNCTIONS,
-        "long functions: {functions:?}"
-    );
+    assert!(functions.len() <= LONG_FUNCTIONS, "long functions: {functions:?}");
     assert!(circles.is_empty(), "{circles:?}");
 }
 
@@ -70,9 +61,7 @@ fn the_house_is_in_order() {
 fn code_lines(text: &str, tests: &[(usize, usize)]) -> usize {
     let counts = |(at, line): &(usize, &str)| {
         let line = line.trim();
-        let in_test = tests
-            .iter()
-            .any(|(from, to)| (*from..=*to).contains(&(at + 1)));
+        let in_test = tests.iter().any(|(from, to)| (*from..=*to).contains(&(at + 1)));
         !line.is_empty() && !line.starts_with("//") && !in_test
     };
     text.lines().enumerate().filter(counts).count()

@@ -36,10 +36,7 @@ fn run(lab: &Lab, arguments: &str) -> Shopwarm {
 }
 
 fn change(lab: &Lab) {
-    let sql = format!(
-        "UPDATE t SET v = v || 'x' WHERE id >= 100 AND id < {}",
-        100 + CHANGED
-    );
+    let sql = format!("UPDATE t SET v = v || 'x' WHERE id >= 100 AND id < {}", 100 + CHANGED);
     lab.database.sql(&sql);
 }
 
@@ -64,10 +61,7 @@ fn counts(run: &Finished) -> (u64, Option<u64>) {
     let totals = &run.json()["totals"];
     let strategy = run.strategy("own/objects");
     assert_eq!(totals["identical"], strategy["identical"]);
-    (
-        totals["warmed"].as_u64().expect("a count"),
-        totals["identical"].as_u64(),
-    )
+    (totals["warmed"].as_u64().expect("a count"), totals["identical"].as_u64())
 }
 
 /// Lets all keys live for ten minutes only, and says how many there are.
@@ -88,18 +82,11 @@ fn what_is_there_is_not_sent_again_and_lives_on() {
     let lab = lab(600);
     let replica = Redis::start(&[]);
     let port = lab.redis.url();
-    let port = port
-        .trim_end_matches('/')
-        .rsplit(':')
-        .next()
-        .expect("a port");
+    let port = port.trim_end_matches('/').rsplit(':').next().expect("a port");
     let port = port.split('/').next().expect("a port");
     replica.cli(&["REPLICAOF", "127.0.0.1", port]);
     replica.cli(&["WAIT", "0", "0"]);
-    while !replica
-        .cli(&["INFO", "replication"])
-        .contains("master_link_status:up")
-    {
+    while !replica.cli(&["INFO", "replication"]).contains("master_link_status:up") {
         std::thread::yield_now();
     }
     let figures = || {
@@ -131,18 +118,14 @@ fn what_is_there_is_not_sent_again_and_lives_on() {
     for (less, sent) in less.into_iter().zip(sent) {
         assert!(less * 3 < sent, "{less} of {sent} bytes");
     }
-    run(&lab, "verify context own -q --expiring-within 1m")
-        .run()
-        .expect(0);
+    run(&lab, "verify context own -q --expiring-within 1m").run().expect(0);
 
     // Of a key that never expires the time begins too.
     lab.redis.cli(&["PERSIST", "O:1"]);
     let (_, _) = growth("--skip-identical");
     assert_eq!(lab.redis.cli(&["EVAL", OUTSIDE, "0"]), "0");
 
-    let table = run(&lab, "warmup context own --skip-identical")
-        .run()
-        .expect(0);
+    let table = run(&lab, "warmup context own --skip-identical").run().expect(0);
     assert!(table.stdout.contains(" identical "), "{}", table.stdout);
     let last = run(&lab, "runs last -o json").run().expect(0);
     assert_eq!(counts(&last), (ROWS, Some(ROWS)), "it is remembered");
@@ -166,17 +149,11 @@ fn a_cluster_is_asked_node_by_node() {
     };
     let received = || -> u64 {
         let info = |node| cluster.cli(node, &["INFO", "stats"]);
-        nodes
-            .clone()
-            .map(|node| number(&info(node), "total_net_input_bytes"))
-            .sum()
+        nodes.clone().map(|node| number(&info(node), "total_net_input_bytes")).sum()
     };
     let everywhere = |script: &str| -> u64 {
         let of = |node| cluster.cli(node, &["EVAL", script, "0"]);
-        nodes
-            .clone()
-            .map(|node| of(node).parse::<u64>().expect("a number"))
-            .sum()
+        nodes.clone().map(|node| of(node).parse::<u64>().expect("a number")).sum()
     };
     assert_eq!(counts(&on("--skip-identical")), (ROWS, Some(0)));
     let before = received();
@@ -217,9 +194,7 @@ fn the_embedded_cache_keeps_what_it_has() {
     let living = "SELECT count(*) FROM entries WHERE CAST(key AS TEXT) LIKE 'O:%' \
          AND expires_at BETWEEN (unixepoch() + 6400) * 1000 AND (unixepoch() + 7201) * 1000";
     assert_eq!(embedded.sql(living), ROWS.to_string());
-    on("verify context own -q --expiring-within 1m")
-        .run()
-        .expect(0);
+    on("verify context own -q --expiring-within 1m").run().expect(0);
 }
 
 #[test]
@@ -239,14 +214,8 @@ fn where_it_does_not_pay_it_stops_asking() {
     lab.database.sql("UPDATE t SET v = v || 'y'");
     assert_eq!(warm(""), (ROWS, Some(0)), "all others");
     let few = asked(&lab.redis);
-    assert!(
-        (10..=20).contains(&few),
-        "asked {few} times, of {}",
-        ROWS / 50
-    );
-    run(&lab, "verify context own -q --expiring-within 1m")
-        .run()
-        .expect(0);
+    assert!((10..=20).contains(&few), "asked {few} times, of {}", ROWS / 50);
+    run(&lab, "verify context own -q --expiring-within 1m").run().expect(0);
 
     // Short values are sent, which is as short as asking.
     lab.database.sql("UPDATE t SET v = 'short'");
@@ -258,9 +227,7 @@ fn where_it_does_not_pay_it_stops_asking() {
 #[test]
 fn a_server_that_does_not_compare_gets_everything() {
     let lab = lab(600);
-    lab.redis.cli(&[
-        "ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-evalsha",
-    ]);
+    lab.redis.cli(&["ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-evalsha"]);
     let url = lab.redis.url().replace("redis://", "redis://app:pw@");
     run(&lab, "warmup context own -q").run().expect(0);
     change(&lab);
@@ -268,11 +235,6 @@ fn a_server_that_does_not_compare_gets_everything() {
     let warm = warm.cache(url).run().expect(0);
     assert_eq!(counts(&warm), (ROWS, Some(0)));
     let warnings = warm.strategy("own/objects")["warnings"].to_string();
-    assert!(
-        warnings.contains("--skip-identical: all values were sent"),
-        "{warnings}"
-    );
-    run(&lab, "verify context own -q --expiring-within 1m")
-        .run()
-        .expect(0);
+    assert!(warnings.contains("--skip-identical: all values were sent"), "{warnings}");
+    run(&lab, "verify context own -q --expiring-within 1m").run().expect(0);
 }

@@ -60,16 +60,9 @@ fn an_opencart_is_warm_at_once() {
     );
     lacks(&written, &["strategies.session", "do-not-show"]);
     let lab = &shop.lab;
-    assert!(
-        lab.get("product:30").contains("\"date_available\":null"),
-        "{}",
-        lab.get("product:30")
-    );
+    assert!(lab.get("product:30").contains("\"date_available\":null"), "{}", lab.get("product:30"));
     let images: Value = serde_json::from_str(&lab.get("product:28:images")).expect("JSON");
-    assert_eq!(
-        (&images[0]["image"], &images[1]["image"]),
-        (&"a.jpg".into(), &"b.jpg".into())
-    );
+    assert_eq!((&images[0]["image"], &images[1]["image"]), (&"a.jpg".into(), &"b.jpg".into()));
     assert!(!lab.get("customer:1").contains("password"));
 }
 
@@ -77,10 +70,7 @@ fn an_opencart_is_warm_at_once() {
 fn a_prestashop_is_warm_at_once() {
     let shop = Newcomer::on(Dialect::MySql, PRESTASHOP);
     let said = shop.settle().stdout;
-    holds(
-        &said,
-        &["product:{id_product} ", "1 row without Code is left out"],
-    );
+    holds(&said, &["product:{id_product} ", "1 row without Code is left out"]);
     lacks(&said, &["This user sees"]);
     let written = shop.definitions();
     holds(
@@ -109,10 +99,7 @@ fn a_woocommerce_is_warm_at_once() {
     shop.settle();
     let lab = &shop.lab;
     holds(&lab.get("post:1"), &["\"post_title\":\"Hoodie\""]);
-    holds(
-        &lab.get("post:1:postmeta"),
-        &["\"meta_key\":\"_price\"", "\"meta_key\":null"],
-    );
+    holds(&lab.get("post:1:postmeta"), &["\"meta_key\":\"_price\"", "\"meta_key\":null"]);
     lacks(&lab.get("user:1"), &["user_pass", "activation"]);
 }
 
@@ -141,10 +128,7 @@ fn a_prisma_shop_is_warm_at_once() {
     let lab = &shop.lab;
     let line: Value = serde_json::from_str(&lab.get("order:1:lines")).expect("JSON");
     assert_eq!(line[0]["quantity"], 3, "{line}");
-    holds(
-        &lab.get("product:00000000-0000-4000-8000-000000000002"),
-        &["\"weight\":\"NaN\""],
-    );
+    holds(&lab.get("product:00000000-0000-4000-8000-000000000002"), &["\"weight\":\"NaN\""]);
     holds(&lab.get("picture:0102"), &["\"width\":\"Infinity\""]);
 }
 
@@ -170,10 +154,8 @@ fn a_chinook_is_warm_at_once() {
 
 #[test]
 fn a_sakila_is_warm_at_once() {
-    for (dialect, script) in [
-        (Dialect::Postgres, SAKILA_POSTGRES),
-        (Dialect::MySql, SAKILA_MYSQL),
-    ] {
+    for (dialect, script) in [(Dialect::Postgres, SAKILA_POSTGRES), (Dialect::MySql, SAKILA_MYSQL)]
+    {
         let shop = Newcomer::on(dialect, script);
         shop.settle();
         let written = shop.definitions();
@@ -192,15 +174,9 @@ fn a_sakila_is_warm_at_once() {
         if dialect == Dialect::MySql {
             holds(
                 &written,
-                &[
-                    "Left out (geometry has no JSON form",
-                    "CAST(length AS CHAR) AS length",
-                ],
+                &["Left out (geometry has no JSON form", "CAST(length AS CHAR) AS length"],
             );
-            holds(
-                &shop.lab.get("device:00112233445566778899aabbccddeeff"),
-                &["till"],
-            );
+            holds(&shop.lab.get("device:00112233445566778899aabbccddeeff"), &["till"]);
         }
     }
 }

@@ -42,11 +42,7 @@ fn odd(dialect: Dialect) -> String {
     for (nth, name) in names.iter().enumerate() {
         let table = quote(name);
         let key = quote(["key", "Id No", "_id", "größe", "id"][nth % 5]);
-        let others = format!(
-            "{} int, {} varchar(20)",
-            quote("group"),
-            quote("a \"b\" `c`")
-        );
+        let others = format!("{} int, {} varchar(20)", quote("group"), quote("a \"b\" `c`"));
         sql += &format!(
             "CREATE TABLE {table} ({key} int NOT NULL PRIMARY KEY, {others});\nINSERT INTO {table} VALUES (1, 2, 'x'), (2, NULL, NULL);\n"
         );
@@ -74,12 +70,7 @@ fn odd_names_are_warm_at_once() {
             };
             assert_eq!(table["why"], why, "{dialect:?}: {table:#}");
         }
-        for step in [
-            "config check",
-            "doctor",
-            "warmup all",
-            "verify --require 100%",
-        ] {
+        for step in ["config check", "doctor", "warmup all", "verify --require 100%"] {
             let run = shop.command(step).run();
             assert_eq!(
                 run.code,
@@ -124,9 +115,7 @@ fn values_that_belie_their_column_are_warm_at_once() {
         assert!(written.contains(part), "no {part} in\n{written}");
     }
     assert!(
-        shop.lab
-            .get("post:1")
-            .contains("\"createdAt\":1767225600000"),
+        shop.lab.get("post:1").contains("\"createdAt\":1767225600000"),
         "{}",
         shop.lab.get("post:1")
     );
@@ -198,10 +187,7 @@ fn why_there_are_no_lists_is_said() {
     );
     let said = shop.command("init").run().expect(0).stdout;
     for text in [said, shop.definitions()] {
-        assert!(
-            text.contains("No lists: there are no foreign keys"),
-            "{text}"
-        );
+        assert!(text.contains("No lists: there are no foreign keys"), "{text}");
     }
 }
 
@@ -218,10 +204,7 @@ fn a_parent_of_too_many_has_no_list() {
     );
     shop.settle();
     let written = shop.definitions();
-    for part in [
-        "# No list by street_id: up to 1,001 rows a key.",
-        "WHERE before_no IS NOT NULL",
-    ] {
+    for part in ["# No list by street_id: up to 1,001 rows a key.", "WHERE before_no IS NOT NULL"] {
         assert!(written.contains(part), "no {part} in\n{written}");
     }
     assert!(!written.contains("plot-by-street"), "{written}");
@@ -239,15 +222,9 @@ fn blanks_that_fill_up_a_char_are_left_out() {
     shop.settle();
     let de = r#"{"code":"DE","iso":"DE","name":"Germany"}"#;
     assert_eq!(shop.lab.get("country:DE"), de);
-    assert_eq!(
-        shop.lab.get("country:DE:cities"),
-        r#"[{"id":1,"name":"Bonn"}]"#
-    );
+    assert_eq!(shop.lab.get("country:DE:cities"), r#"[{"id":1,"name":"Bonn"}]"#);
     let written = shop.definitions();
-    assert!(
-        written.contains("SELECT rtrim(code) AS code, iso,"),
-        "{written}"
-    );
+    assert!(written.contains("SELECT rtrim(code) AS code, iso,"), "{written}");
 }
 
 #[test]
@@ -302,37 +279,18 @@ fn the_examples_work_as_they_are() {
         let written = shop.definitions();
         let (before, examples) = written.split_once("# Other ways").expect("examples");
         let head = before.split("\n[strategies").next().expect("a head");
-        let lines = examples
-            .lines()
-            .filter(|line| !line.ends_with(':') && !line.ends_with("one."));
-        let lines: Vec<&str> = lines
-            .map(|line| line.trim_start_matches("# ").trim_start_matches('#'))
-            .collect();
+        let lines = examples.lines().filter(|line| !line.ends_with(':') && !line.ends_with("one."));
+        let lines: Vec<&str> =
+            lines.map(|line| line.trim_start_matches("# ").trim_start_matches('#')).collect();
         let own = shop.dir.path().join("examples.toml");
         std::fs::write(&own, format!("{head}\n{}", lines.join("\n"))).expect("a file");
-        let run = shop
-            .command("warmup all -o json --contexts examples.toml")
-            .run()
-            .expect(0);
+        let run = shop.command("warmup all -o json --contexts examples.toml").run().expect(0);
         let count = run.json()["strategies"].as_array().expect("a list").len();
-        assert_eq!(
-            count,
-            if dialect == Dialect::MySql { 3 } else { 1 },
-            "{examples}"
-        );
+        assert_eq!(count, if dialect == Dialect::MySql { 3 } else { 1 }, "{examples}");
         let strategies = run.json()["strategies"].clone();
         let is_protected = |strategy: &Value| strategy["protected"] == true;
-        assert!(
-            strategies
-                .as_array()
-                .expect("a list")
-                .iter()
-                .all(is_protected),
-            "{strategies:#}"
-        );
-        shop.command("verify --require 100% --contexts examples.toml")
-            .run()
-            .expect(0);
+        assert!(strategies.as_array().expect("a list").iter().all(is_protected), "{strategies:#}");
+        shop.command("verify --require 100% --contexts examples.toml").run().expect(0);
         if script == OPENCART {
             assert!(shop.lab.get("product-texts:28:de-de").contains("Grüße"));
         }
@@ -369,11 +327,7 @@ fn texts_that_are_times_say_when_rows_change() {
     };
     let sql = [
         table("blanks", "changed_at TEXT", "'2026-01-31 12:30:00'"),
-        table(
-            "zones",
-            "updated_at TEXT NOT NULL",
-            "'2026-01-31T12:30:00.5Z'",
-        ),
+        table("zones", "updated_at TEXT NOT NULL", "'2026-01-31T12:30:00.5Z'"),
         table("seconds", "mtime INTEGER", "1769862600"),
         table("german", "updated_at TEXT", "'31.01.2026 12:30:00'"),
         table("days", "date_upd TEXT", "'2026-01-31'"),
@@ -385,8 +339,7 @@ fn texts_that_are_times_say_when_rows_change() {
     let said = shop.settle().stdout;
     let by = |table: &str| {
         let row = said.lines().find(|line| line.trim().starts_with(table));
-        row.and_then(|row| row.split_once("{id}"))
-            .map(|(_, by)| by.trim())
+        row.and_then(|row| row.split_once("{id}")).map(|(_, by)| by.trim())
     };
     for (table, column) in [
         ("blanks", "COALESCE(changed_at, '')"),
@@ -404,9 +357,7 @@ fn texts_that_are_times_say_when_rows_change() {
     assert!(said.contains(note), "{said}");
     assert!(said.contains("X AS _changed_at or X AS _version"), "{said}");
     let now = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')";
-    shop.lab.database.sql(&format!(
-        "UPDATE zones SET n = 'new', updated_at = {now} WHERE id = 2"
-    ));
+    shop.lab.database.sql(&format!("UPDATE zones SET n = 'new', updated_at = {now} WHERE id = 2"));
     let run = shop.command("warmup all --changed -o json").run().expect(0);
     let report = run.json();
     let read = |id: &str| {
@@ -415,11 +366,7 @@ fn texts_that_are_times_say_when_rows_change() {
         (found["read"].clone(), found["unchanged"].clone())
     };
     assert_eq!(read("shop/blank").0, "changed", "{report:#}");
-    assert_eq!(
-        read("shop/zone"),
-        ("changed".into(), 19.into()),
-        "{report:#}"
-    );
+    assert_eq!(read("shop/zone"), ("changed".into(), 19.into()), "{report:#}");
     assert_eq!(read("shop/german").0, "full", "{report:#}");
     shop.command("verify --require 100%").run().expect(0);
 }
@@ -427,11 +374,7 @@ fn texts_that_are_times_say_when_rows_change() {
 #[test]
 fn tables_are_chosen_by_patterns() {
     let shop = Newcomer::on(Dialect::Sqlite, CHINOOK);
-    let said = shop
-        .command("init --tables A* --tables track -o json")
-        .run()
-        .expect(0)
-        .json();
+    let said = shop.command("init --tables A* --tables track -o json").run().expect(0).json();
     let tables: Vec<&str> = said["tables"]
         .as_array()
         .expect("a list")
@@ -440,11 +383,7 @@ fn tables_are_chosen_by_patterns() {
         .collect();
     assert_eq!(tables, ["Album", "Artist", "Track"]);
     let refused = shop.command("init --tables Trak other").run().expect(2);
-    assert!(
-        refused.stderr.contains("did you mean `Track`?"),
-        "{}",
-        refused.stderr
-    );
+    assert!(refused.stderr.contains("did you mean `Track`?"), "{}", refused.stderr);
     assert!(!shop.dir.path().join("other").exists());
 }
 
@@ -456,22 +395,14 @@ fn nothing_is_overwritten() {
     std::fs::write(path("contexts/shop.toml"), "# mine\n").expect("a file");
     for way in ["init", "init --empty"] {
         let refused = shop.command(way).run().expect(4);
-        assert!(
-            refused.stderr.contains("contexts/shop.toml exists"),
-            "{}",
-            refused.stderr
-        );
+        assert!(refused.stderr.contains("contexts/shop.toml exists"), "{}", refused.stderr);
         assert_eq!(refused.stdout, "");
     }
     assert!(!path("shopwarm.toml").exists());
     assert_eq!(shop.definitions(), "# mine\n");
     std::fs::write(path("contexts/ordering.toml"), "# mine\n").expect("a file");
     let refused = shop.command("init --template shop").run().expect(4);
-    assert!(
-        refused.stderr.contains("contexts/ordering.toml exists"),
-        "{}",
-        refused.stderr
-    );
+    assert!(refused.stderr.contains("contexts/ordering.toml exists"), "{}", refused.stderr);
     assert!(!path("shopwarm.toml").exists());
 }
 
@@ -481,17 +412,10 @@ fn an_empty_file_needs_no_database() {
     let run = |arguments: &str| shopwarm(arguments).dir(dir.path()).run();
     let said = run("init --empty new/shop").expect(0).stdout;
     assert!(said.contains("cd new/shop"), "{said}");
-    let checked = shopwarm("config check")
-        .dir(&dir.path().join("new/shop"))
-        .run()
-        .expect(0);
+    let checked = shopwarm("config check").dir(&dir.path().join("new/shop")).run().expect(0);
     assert_eq!(checked.stdout, "valid: 0 strategies, 0 scheduled jobs\n");
     let refused = run("init").expect(4);
-    assert!(
-        refused.stderr.contains("no database is configured"),
-        "{}",
-        refused.stderr
-    );
+    assert!(refused.stderr.contains("no database is configured"), "{}", refused.stderr);
     assert!(!dir.path().join("shopwarm.toml").exists());
 }
 
@@ -504,20 +428,12 @@ fn no_secret_is_written_or_said() {
              INSERT INTO account VALUES (1, 'a', 'do-not-show');",
         );
         let said = shop.command("init").run().expect(0);
-        let all = [
-            said.stdout,
-            said.stderr,
-            shop.definitions(),
-            shop.read("shopwarm.toml"),
-        ]
-        .concat();
+        let all =
+            [said.stdout, said.stderr, shop.definitions(), shop.read("shopwarm.toml")].concat();
         for secret in ["do-not-show", "shop-secret", "shop:shop"] {
             assert!(!all.contains(secret), "{dialect:?}: {all}");
         }
-        assert!(
-            all.contains("Left out (looks like a secret): api_key"),
-            "{all}"
-        );
+        assert!(all.contains("Left out (looks like a secret): api_key"), "{all}");
     }
 }
 

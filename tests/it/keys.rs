@@ -39,17 +39,12 @@ fn agree(
     let own = format!("{prefix}shopwarm:");
     assert!(dump(redis).is_empty(), "{why}: only looked");
     let run = command("warmup all -o json").run().expect(0);
-    let mut warmed: Vec<String> = dump(redis)
-        .into_keys()
-        .filter(|key| !key.starts_with(&own))
-        .collect();
+    let mut warmed: Vec<String> =
+        dump(redis).into_keys().filter(|key| !key.starts_with(&own)).collect();
     warmed.sort();
     assert_eq!(run.json()["totals"]["warmed"], warmed.len(), "{why}");
     // Keys are shown with their control characters escaped.
-    let shown: Vec<String> = warmed
-        .iter()
-        .map(|key| key.escape_default().to_string())
-        .collect();
+    let shown: Vec<String> = warmed.iter().map(|key| key.escape_default().to_string()).collect();
     assert!(warmed == shown, "{why}: keys that need no escaping");
     assert_eq!(list, warmed, "{why}: keys list");
     assert_eq!(looked, warmed, "{why}: dry-run --keys");
@@ -64,16 +59,8 @@ fn lists_and_runs_agree_on_the_shipped_definitions() {
         assert_eq!(keys.len(), 170);
         for id in SHIPPED {
             let list = lab.command("keys list --strategy").arg(id).run().expect(0);
-            let run = lab
-                .command("dry-run -o json strategy")
-                .arg(id)
-                .run()
-                .expect(0);
-            assert_eq!(
-                run.json()["totals"]["keys"],
-                list.stdout.lines().count(),
-                "{id}"
-            );
+            let run = lab.command("dry-run -o json strategy").arg(id).run().expect(0);
+            assert_eq!(run.json()["totals"]["keys"], list.stdout.lines().count(), "{id}");
         }
     }
 }
@@ -101,39 +88,26 @@ fn lists_and_runs_agree_on_a_foreign_shop() {
 fn a_list_can_be_narrowed() {
     let lab = Lab::shop(Dialect::Sqlite);
     let list = |arguments: &str| {
-        lab.command("keys list --prefix s:")
-            .args(arguments)
-            .run()
-            .expect(0)
-            .stdout
+        lab.command("keys list --prefix s:").args(arguments).run().expect(0).stdout
     };
     let count = |arguments: &str| list(arguments).lines().count();
     assert_eq!(count("--context catalog"), 100 + 4 + 11 + 1 + 1);
     assert_eq!(count("--context ordering --context identity"), 50 + 3);
-    assert_eq!(
-        count("--strategy catalog/categories --strategy ordering/recent-orders"),
-        11 + 50
-    );
+    assert_eq!(count("--strategy catalog/categories --strategy ordering/recent-orders"), 11 + 50);
     assert_eq!(count("--tag category"), 13);
     assert_eq!(count("--limit 2"), 2 + 2 + 2 + 1 + 1 + 2 + 2);
     // With the prefix or without.
     for pattern in ["Category:*", "s:Category:*", "*Category:*"] {
         assert_eq!(count(&format!("--pattern {pattern}")), 13, "{pattern}");
     }
-    assert_eq!(
-        list("--pattern Category:l??t:[ab]ll"),
-        "s:Category:list:all\n"
-    );
+    assert_eq!(list("--pattern Category:l??t:[ab]ll"), "s:Category:list:all\n");
     assert_eq!(list("--pattern nothing*"), "");
     // In the order of the run: what is worth most comes first.
     assert!(list("").starts_with("s:Product:id:"));
     let best = lab.database.query(
         "SELECT id FROM products WHERE is_active AND deleted_at IS NULL ORDER BY sales_count DESC, id DESC LIMIT 3",
     );
-    let best: String = best
-        .lines()
-        .map(|id| format!("s:Product:id:{id}\n"))
-        .collect();
+    let best: String = best.lines().map(|id| format!("s:Product:id:{id}\n")).collect();
     assert_eq!(list("--strategy catalog/hot-products --limit 3"), best);
 }
 
@@ -145,25 +119,15 @@ fn what_is_wrong_with_a_list_is_said() {
         ("--pattern a***b", &["a***b", "at character"]),
         ("--state gone", &["gone", "wrong-type"]),
         ("--context catalogue", &["catalogue", "catalog"]),
-        (
-            "--strategy catalog/hot-product",
-            &["did you mean", "catalog/hot-products"],
-        ),
+        ("--strategy catalog/hot-product", &["did you mean", "catalog/hot-products"]),
         ("--tag produkt", &["produkt"]),
-        (
-            "--context catalog --strategy catalog/categories",
-            &["cannot be used with"],
-        ),
+        ("--context catalog --strategy catalog/categories", &["cannot be used with"]),
         ("--expiring-within soon", &["soon"]),
         ("--limit 0", &["0"]),
     ] {
         let run = lab.command("keys list").args(arguments).run().expect(2);
         for word in words {
-            assert!(
-                run.stderr.contains(word),
-                "{arguments}: no {word} in {}",
-                run.stderr
-            );
+            assert!(run.stderr.contains(word), "{arguments}: no {word} in {}", run.stderr);
         }
         assert_eq!(run.stdout, "");
     }
@@ -209,23 +173,15 @@ fn a_list_can_be_piped_into_a_run() {
     for dialect in DIALECTS {
         let lab = Lab::shop(dialect);
         let list = lab.command("keys list --prefix s:").run().expect(0).stdout;
-        let run = lab
-            .command("warmup keys - -o json --prefix s:")
-            .stdin(list.clone())
-            .run()
-            .expect(0);
+        let run =
+            lab.command("warmup keys - -o json --prefix s:").stdin(list.clone()).run().expect(0);
         assert_eq!(run.json()["totals"]["warmed"], 170, "{dialect:?}");
         assert_eq!(lab.keys(), sorted(&list), "{dialect:?}");
     }
 }
 
-const ODD_KEYS: [&str; 5] = [
-    "two\nlines",
-    "a tab\tand \"quotes\"",
-    "\u{1b}[31mred\u{7}",
-    "日本 🎵",
-    "\u{202e}backwards",
-];
+const ODD_KEYS: [&str; 5] =
+    ["two\nlines", "a tab\tand \"quotes\"", "\u{1b}[31mred\u{7}", "日本 🎵", "\u{202e}backwards"];
 
 /// A strategy `own/t` with these keys, `K:...` each.
 fn of_keys(keys: &[&str]) -> (Lab, String) {
@@ -235,10 +191,7 @@ fn of_keys(keys: &[&str]) -> (Lab, String) {
         sql += &format!("INSERT INTO t VALUES (CAST(X'{}' AS TEXT), 'v');", hex(key));
     }
     lab.database.sql(&sql);
-    let definitions = own(
-        &["t"],
-        &strategy("t", "text", "K:{_k}", "SELECT k AS _k, v FROM t"),
-    );
+    let definitions = own(&["t"], &strategy("t", "text", "K:{_k}", "SELECT k AS _k, v FROM t"));
     (lab, definitions)
 }
 
@@ -257,11 +210,7 @@ fn is_harmless(text: &str) {
 #[test]
 fn keys_of_any_characters_go_through_a_pipe_that_ends_them_with_zero() {
     let (lab, definitions) = of_keys(&ODD_KEYS);
-    let list = lab
-        .with(&definitions, "keys list -0 --context own")
-        .run()
-        .expect(0)
-        .stdout;
+    let list = lab.with(&definitions, "keys list -0 --context own").run().expect(0).stdout;
     let mut keys: Vec<&str> = list.split_terminator('\0').collect();
     keys.sort_unstable();
     let mut expected = ODD_KEYS.map(|key| format!("K:{key}"));
@@ -270,10 +219,8 @@ fn keys_of_any_characters_go_through_a_pipe_that_ends_them_with_zero() {
     let run = lab.with(&definitions, "warmup keys -0 - -o json");
     let run = run.stdin(list).run().expect(0);
     assert_eq!(run.json()["totals"]["warmed"], 5);
-    let there: Vec<String> = dump(&lab.redis)
-        .into_keys()
-        .filter(|key| key.starts_with("K:"))
-        .collect();
+    let there: Vec<String> =
+        dump(&lab.redis).into_keys().filter(|key| key.starts_with("K:")).collect();
     assert_eq!(there, expected);
 }
 
@@ -296,9 +243,7 @@ fn odd_keys_are_shown_escaped_and_shortened() {
         "verify context own",
         "keys get K:two\nlines",
     ] {
-        let mut command = lab
-            .with(&definitions, "--color never")
-            .env("CACHE_URL", lab.redis.url());
+        let mut command = lab.with(&definitions, "--color never").env("CACHE_URL", lab.redis.url());
         for word in arguments.split(' ') {
             command = command.arg(word);
         }
@@ -309,24 +254,14 @@ fn odd_keys_are_shown_escaped_and_shortened() {
         let size = run.stdout.len() + run.stderr.len();
         assert!(size < 20_000, "{arguments}: {size} bytes");
     }
-    let run = lab
-        .with(&definitions, "keys list --context own")
-        .run()
-        .expect(0);
+    let run = lab.with(&definitions, "keys list --context own").run().expect(0);
     assert!(run.stdout.contains("K:two\\nlines\n"), "{}", run.stdout);
     assert!(run.stdout.contains("… (1000002 bytes)\n"));
     // Who would pipe these lines on must know.
-    assert!(
-        run.stderr.contains("5 keys shown escaped or shortened; -0"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("5 keys shown escaped or shortened; -0"), "{}", run.stderr);
     // An argument cannot be longer.
-    let run = lab
-        .with(&definitions, "keys get")
-        .arg(format!("K:{}", &long[..100_000]))
-        .run()
-        .expect(3);
+    let run =
+        lab.with(&definitions, "keys get").arg(format!("K:{}", &long[..100_000])).run().expect(3);
     assert!(run.stdout.len() + run.stderr.len() < 20_000);
 }
 
@@ -338,14 +273,11 @@ fn every_form_says_the_same() {
     let stood = dump(&lab.redis);
     let expected = classes(&planned, &stood, 3_600_000);
     let list = |form: &str| {
-        lab.with(
-            &cached::definitions(),
-            "keys list --context own --cached -o",
-        )
-        .arg(form)
-        .run()
-        .expect(0)
-        .stdout
+        lab.with(&cached::definitions(), "keys list --context own --cached -o")
+            .arg(form)
+            .run()
+            .expect(0)
+            .stdout
     };
 
     let lines = objects(&list("ndjson"));
@@ -353,27 +285,17 @@ fn every_form_says_the_same() {
     assert_eq!(whole["total"], lines.len());
     let states = |lines: &[Value]| -> BTreeMap<String, String> {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
-        lines
-            .iter()
-            .map(|line| (text(&line["key"]), text(&line["state"])))
-            .collect()
+        lines.iter().map(|line| (text(&line["key"]), text(&line["state"]))).collect()
     };
-    let wanted: BTreeMap<String, String> = expected
-        .iter()
-        .map(|(k, c)| (k.clone(), (*c).to_owned()))
-        .collect();
+    let wanted: BTreeMap<String, String> =
+        expected.iter().map(|(k, c)| (k.clone(), (*c).to_owned())).collect();
     assert_eq!(states(&lines), wanted);
     assert_eq!(states(whole["keys"].as_array().expect("a list")), wanted);
 
     let mut csv = csv_rows(&list("csv"));
-    assert_eq!(
-        csv.remove(0),
-        ["strategy", "key", "state", "ttl_seconds", "bytes", "type"]
-    );
-    let csv: BTreeMap<String, String> = csv
-        .into_iter()
-        .map(|row| (row[1].clone(), row[2].replace('-', "_")))
-        .collect();
+    assert_eq!(csv.remove(0), ["strategy", "key", "state", "ttl_seconds", "bytes", "type"]);
+    let csv: BTreeMap<String, String> =
+        csv.into_iter().map(|row| (row[1].clone(), row[2].replace('-', "_"))).collect();
     assert_eq!(csv, wanted);
     for (form, head) in [("table", 1), ("markdown", 2)] {
         let text = list(form);
@@ -392,19 +314,13 @@ fn every_form_says_the_same() {
     for line in &lines {
         let key = line["key"].as_str().expect("a text");
         let Some(stood) = stood.get(key) else {
-            assert_eq!(
-                (&line["ttl_seconds"], &line["type"]),
-                (&Value::Null, &Value::Null)
-            );
+            assert_eq!((&line["ttl_seconds"], &line["type"]), (&Value::Null, &Value::Null));
             continue;
         };
         assert_eq!(line["type"], stood.kind, "{line}");
         let ttl = line["ttl_seconds"].as_i64().expect("a number");
-        let (least, most) = if stood.ttl < 0 {
-            (-1, -1)
-        } else {
-            (stood.ttl / 1000 - 60, stood.ttl / 1000)
-        };
+        let (least, most) =
+            if stood.ttl < 0 { (-1, -1) } else { (stood.ttl / 1000 - 60, stood.ttl / 1000) };
         assert!((least..=most).contains(&ttl), "{line} {stood:?}");
         if let ("string", Value::String(text)) = (stood.kind.as_str(), &stood.value) {
             assert_eq!(line["bytes"], text.len(), "{line}");
@@ -413,9 +329,7 @@ fn every_form_says_the_same() {
 }
 
 fn csv_rows(text: &str) -> Vec<Vec<String>> {
-    let rows = text
-        .lines()
-        .map(|line| line.split(',').map(str::to_owned).collect());
+    let rows = text.lines().map(|line| line.split(',').map(str::to_owned).collect());
     rows.collect()
 }
 
@@ -425,38 +339,20 @@ fn states_filter_a_list() {
         let lab = cached::lab(dialect);
         spread(&lab.redis, "p:");
         let expected = classes(&planned("p:"), &dump(&lab.redis), 3_600_000);
-        for state in [
-            "missing",
-            "different",
-            "expiring",
-            "wrong-type",
-            "identical",
-        ] {
+        for state in ["missing", "different", "expiring", "wrong-type", "identical"] {
             let list = format!("keys list --context own --prefix p: --state {state}");
             let list = lab.with(&cached::definitions(), &list).run().expect(0);
             let class = state.replace('-', "_");
-            let mut wanted: Vec<String> = expected
-                .iter()
-                .filter(|(_, c)| **c == class)
-                .map(|(k, _)| k.clone())
-                .collect();
+            let mut wanted: Vec<String> =
+                expected.iter().filter(|(_, c)| **c == class).map(|(k, _)| k.clone()).collect();
             wanted.sort();
             assert!(!wanted.is_empty(), "{state}");
             assert_eq!(sorted(&list.stdout), wanted, "{dialect:?} {state}");
         }
         let both =
             "keys list --context own --prefix p: --state missing,wrong-type --expiring-within 1s";
-        let both = lab
-            .with(&cached::definitions(), both)
-            .run()
-            .expect(0)
-            .stdout
-            .lines()
-            .count();
-        let wanted = expected
-            .values()
-            .filter(|c| ["missing", "wrong_type"].contains(*c))
-            .count();
+        let both = lab.with(&cached::definitions(), both).run().expect(0).stdout.lines().count();
+        let wanted = expected.values().filter(|c| ["missing", "wrong_type"].contains(*c)).count();
         assert_eq!(both, wanted);
     }
 }
@@ -559,10 +455,7 @@ fn a_key_is_shown_with_what_to_do_about_it() {
     lab.redis.cli(&["HSET", &key, "a", "b"]);
     assert!(get(&key, 0).contains(&next));
     let nowhere = get("no such key", 3);
-    assert!(
-        nowhere.contains("\nnext       shopwarm strategies"),
-        "{nowhere}"
-    );
+    assert!(nowhere.contains("\nnext       shopwarm strategies"), "{nowhere}");
 }
 
 #[test]
@@ -570,10 +463,7 @@ fn memory_does_not_grow_with_the_list() {
     let lab = Lab::empty(Dialect::Sqlite);
     let numbers = "WITH RECURSIVE s(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM s WHERE id < 1000000) \
                    SELECT id AS _id, 'v' AS v FROM s";
-    let definitions = own(
-        &["t"],
-        &strategy("t", "text", "Key:of:some:length:{_id}", numbers),
-    );
+    let definitions = own(&["t"], &strategy("t", "text", "Key:of:some:length:{_id}", numbers));
     let mut child = lab.with(&definitions, "keys list --context own").start();
     let out = BufReader::new(child.stdout.take().expect("piped"));
     let status = format!("/proc/{}/status", child.id());
@@ -600,11 +490,7 @@ fn memory_does_not_grow_with_the_list() {
 }
 
 fn get(lab: &Lab, key: &str) -> Value {
-    lab.with(&cached::definitions(), "keys get -o json")
-        .arg(key)
-        .run()
-        .expect(0)
-        .json()
+    lab.with(&cached::definitions(), "keys get -o json").arg(key).run().expect(0).json()
 }
 
 #[test]
@@ -621,15 +507,9 @@ fn a_key_is_shown_with_what_the_database_would_give() {
         assert_eq!(shown["cached"]["bytes"], old.len());
         let ttl = shown["cached"]["ttl_seconds"].as_u64().expect("a number");
         assert!((540..=600).contains(&ttl), "{ttl}");
-        assert_eq!(
-            shown["cached"]["value"],
-            json!({ "id": 1, "v": "old", "extra": [1] })
-        );
+        assert_eq!(shown["cached"]["value"], json!({ "id": 1, "v": "old", "extra": [1] }));
         let planned = planned("");
-        assert_eq!(
-            shown["database"]["value"], planned["O:1"].value,
-            "{dialect:?}"
-        );
+        assert_eq!(shown["database"]["value"], planned["O:1"].value, "{dialect:?}");
         assert_eq!(
             shown["differences"],
             json!([
@@ -657,24 +537,15 @@ fn a_key_is_shown_with_what_the_database_would_give() {
             (&json!("wrong_type"), &json!("list"))
         );
         let shown = get(&lab, "L:5");
-        assert_eq!(
-            (&shown["state"], &shown["cached"]),
-            (&json!("missing"), &Value::Null)
-        );
+        assert_eq!((&shown["state"], &shown["cached"]), (&json!("missing"), &Value::Null));
         assert_eq!(shown["database"]["value"], planned["L:5"].value);
         redis.cli(&["SET", "O:9999", "{}"]);
         assert_eq!(get(&lab, "O:9999")["state"], "orphan");
         redis.cli(&["SET", "else:1", "x"]);
         let shown = get(&lab, "else:1");
-        assert_eq!(
-            (&shown["strategy"], &shown["database"]),
-            (&Value::Null, &Value::Null)
-        );
+        assert_eq!((&shown["strategy"], &shown["database"]), (&Value::Null, &Value::Null));
 
-        let nowhere = lab
-            .with(&cached::definitions(), "keys get O:8888 -o json")
-            .run()
-            .expect(3);
+        let nowhere = lab.with(&cached::definitions(), "keys get O:8888 -o json").run().expect(3);
         assert_eq!(nowhere.json()["state"], "nowhere");
     }
 }
@@ -701,38 +572,19 @@ fn the_raw_bytes_of_a_key_come_alone() {
     let value = "{\"id\": 1,\t\"v\": \"\\u00e9\u{1b}é\"}\n\n";
     lab.redis.cli(&["SET", "O:1", value]);
     let raw = |key: &str, code: i32| {
-        lab.with(&cached::definitions(), "keys get --raw")
-            .arg(key)
-            .run()
-            .expect(code)
+        lab.with(&cached::definitions(), "keys get --raw").arg(key).run().expect(code)
     };
     assert_eq!(raw("O:1", 0).stdout, value);
     let nothing = raw("O:2", 3);
     assert_eq!(nothing.stdout, "");
-    assert!(
-        nothing.stderr.contains("does not have this key"),
-        "{}",
-        nothing.stderr
-    );
+    assert!(nothing.stderr.contains("does not have this key"), "{}", nothing.stderr);
 
     let embedded = Embedded::new();
-    embedded
-        .on(lab.with(&cached::definitions(), "warmup context own -q"))
-        .run()
-        .expect(0);
-    let raw = embedded
-        .on(lab.with(&cached::definitions(), "keys get --raw T:1"))
-        .run()
-        .expect(0);
-    assert_eq!(
-        raw.stdout,
-        planned("")["T:1"].value.as_str().expect("a text")
-    );
+    embedded.on(lab.with(&cached::definitions(), "warmup context own -q")).run().expect(0);
+    let raw = embedded.on(lab.with(&cached::definitions(), "keys get --raw T:1")).run().expect(0);
+    assert_eq!(raw.stdout, planned("")["T:1"].value.as_str().expect("a text"));
     // Without a database: what is cached alone.
-    let raw = shopwarm("keys get --raw O:1")
-        .cache(lab.redis.url())
-        .run()
-        .expect(0);
+    let raw = shopwarm("keys get --raw O:1").cache(lab.redis.url()).run().expect(0);
     assert_eq!(raw.stdout, value);
 }
 
@@ -743,30 +595,17 @@ fn a_terminal_sees_differences_in_colours() {
     let (_dir, file) = crate::support::shopwarm::file("own.toml", &definitions);
     let terminal = Terminal::new(120, 40);
     let arguments = format!("keys get K:1 --contexts {}", file.display());
-    terminal.type_line(&terminal::command(
-        &arguments,
-        &lab.database.url(),
-        &lab.redis.url(),
-    ));
+    terminal.type_line(&terminal::command(&arguments, &lab.database.url(), &lab.redis.url()));
     terminal.wait_for("exit=0");
     let screen = terminal.tmux(&["capture-pane", "-p", "-e"]);
     let has = |colour: &str, text: &str| {
-        screen
-            .lines()
-            .any(|line| line.contains(colour) && line.contains(text))
+        screen.lines().any(|line| line.contains(colour) && line.contains(text))
     };
     assert!(has("\x1b[31m", "- \"old"), "{screen:?}");
     assert!(has("\x1b[32m", "+ \"v\""), "{screen:?}");
     assert!(!screen.contains("\x1b[5m"), "{screen:?}");
-    let piped = lab
-        .with(&definitions, "keys get K:1")
-        .run()
-        .expect(0)
-        .stdout;
-    assert!(
-        piped.contains("- \"old") && !piped.contains('\x1b'),
-        "{piped}"
-    );
+    let piped = lab.with(&definitions, "keys get K:1").run().expect(0).stdout;
+    assert!(piped.contains("- \"old") && !piped.contains('\x1b'), "{piped}");
 }
 
 /// With twenty batches in flight too.
@@ -788,17 +627,10 @@ fn a_list_is_in_the_order_of_the_run() {
         let whole = list("");
         let lines: Vec<&str> = whole.lines().collect();
         assert_eq!(lines[..expected.len()], expected, "{dialect:?}");
-        assert!(
-            lines[expected.len()..]
-                .iter()
-                .all(|key| key.starts_with("L:"))
-        );
+        assert!(lines[expected.len()..].iter().all(|key| key.starts_with("L:")));
         assert_eq!(lines.len(), planned.len());
-        for arguments in [
-            "--cached",
-            "--cached --batch-size 3 --concurrency 20",
-            "--batch-size 1",
-        ] {
+        for arguments in ["--cached", "--cached --batch-size 3 --concurrency 20", "--batch-size 1"]
+        {
             let listed = list(arguments);
             let key = |line: &str| line.rsplit('\t').next().unwrap_or_default().to_owned();
             let listed: Vec<String> = listed.lines().map(key).collect();
@@ -820,19 +652,12 @@ fn rows_that_make_no_value_are_no_keys() {
     assert_eq!((&looked["keys"], &looked["failed"]), (&json!(2), &json!(2)));
     assert_eq!(looked["errors"], warmed.strategy("own/t")["errors"]);
     let cached = run("keys list --context own --cached", 3);
-    let keys = cached
-        .stdout
-        .lines()
-        .filter_map(|line| line.rsplit('\t').next());
+    let keys = cached.stdout.lines().filter_map(|line| line.rsplit('\t').next());
     assert_eq!(keys.collect::<Vec<_>>(), ["K:1", "K:3"]);
     assert!(cached.stderr.contains("    K:2\n"), "{}", cached.stderr);
     let verified = run("verify context own -o json", 3).json()["verified"].clone();
     assert_eq!(
-        (
-            &verified["planned"],
-            &verified["equal"],
-            &verified["failed"]
-        ),
+        (&verified["planned"], &verified["equal"], &verified["failed"]),
         (&json!(4), &json!(2), &json!(2))
     );
 }
@@ -841,38 +666,23 @@ fn rows_that_make_no_value_are_no_keys() {
 fn what_the_cache_does_not_say_is_unknown() {
     let lab = cached::lab(Dialect::Sqlite);
     spread(&lab.redis, "");
-    lab.redis
-        .cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~*", "+ping"]);
+    lab.redis.cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~*", "+ping"]);
     let url = lab.redis.url().replace("//", "//one:hunter2@");
     let run = |arguments: &str, code: i32| {
-        lab.with(&cached::definitions(), arguments)
-            .cache(&url)
-            .run()
-            .expect(code)
+        lab.with(&cached::definitions(), arguments).cache(&url).run().expect(code)
     };
     let list = run("keys list --context own --cached -o ndjson", 0);
     let lines = objects(&list.stdout);
     assert_eq!(lines.len(), planned("").len());
     for line in lines {
-        assert_eq!(
-            (&line["state"], &line["bytes"]),
-            (&json!("unknown"), &Value::Null)
-        );
+        assert_eq!((&line["state"], &line["bytes"]), (&json!("unknown"), &Value::Null));
     }
     assert!(list.stderr.contains("NOPERM"), "{}", list.stderr);
     // An empty list would say that nothing is missing.
     let filtered = run("keys list --context own --state missing,different", 7);
-    assert!(
-        filtered.stderr.contains("is not known"),
-        "{}",
-        filtered.stderr
-    );
+    assert!(filtered.stderr.contains("is not known"), "{}", filtered.stderr);
     let get = run("keys get O:1", 7);
-    assert!(
-        get.stderr.contains("NOPERM") && !get.stderr.contains("hunter2"),
-        "{}",
-        get.stderr
-    );
+    assert!(get.stderr.contains("NOPERM") && !get.stderr.contains("hunter2"), "{}", get.stderr);
     run("keys get O:1 --raw", 7);
 }
 
@@ -882,49 +692,27 @@ fn json_cannot_touch_the_terminal() {
     let value = "{\"id\":\"\u{9b}31m\u{7f}\u{202e}\"}";
     lab.redis.cli(&["SET", "Product:id:1", value]);
     for form in ["json", "ndjson"] {
-        let shown = lab
-            .command("keys get Product:id:1 -o")
-            .arg(form)
-            .run()
-            .expect(0);
+        let shown = lab.command("keys get Product:id:1 -o").arg(form).run().expect(0);
         let raw = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
         assert!(!shown.stdout.contains(raw), "{:?}", shown.stdout);
-        assert_eq!(
-            shown.json()["cached"]["value"]["id"],
-            "\u{9b}31m\u{7f}\u{202e}"
-        );
+        assert_eq!(shown.json()["cached"]["value"]["id"], "\u{9b}31m\u{7f}\u{202e}");
     }
 }
 
 #[test]
 fn zero_bytes_are_asked_for() {
     let lab = Lab::shop(Dialect::Sqlite);
-    let run = lab
-        .command("warmup keys -")
-        .stdin("Product:id:1\0Product:id:2\0")
-        .run()
-        .expect(2);
+    let run = lab.command("warmup keys -").stdin("Product:id:1\0Product:id:2\0").run().expect(2);
     assert!(run.stderr.contains("keys -0 -"), "{}", run.stderr);
 }
 
 #[test]
 fn a_list_that_was_cut_short_says_so() {
     let lab = Lab::empty(Dialect::Sqlite);
-    lab.database
-        .sql("CREATE TABLE t (id int PRIMARY KEY, v int)");
-    let definitions = own(
-        &["t"],
-        &strategy("t", "object", "K:{id}", "SELECT id, v FROM t"),
-    );
-    let run = lab
-        .with(&definitions, "keys list --context own -o json")
-        .run()
-        .expect(3)
-        .json();
-    assert_eq!(
-        (&run["total"], &run["outcome"]),
-        (&json!(0), &json!("incomplete"))
-    );
+    lab.database.sql("CREATE TABLE t (id int PRIMARY KEY, v int)");
+    let definitions = own(&["t"], &strategy("t", "object", "K:{id}", "SELECT id, v FROM t"));
+    let run = lab.with(&definitions, "keys list --context own -o json").run().expect(3).json();
+    assert_eq!((&run["total"], &run["outcome"]), (&json!(0), &json!("incomplete")));
     assert!(run["error"].to_string().contains("too few keys"), "{run:#}");
 }
 
@@ -933,8 +721,7 @@ fn a_time_that_may_not_be_asked_is_not_for_ever() {
     let lab = Lab::shop(Dialect::Sqlite);
     lab.redis.cli(&["SET", "Product:id:1", "{}", "EX", "100"]);
     let rights = ["~*", "+@all", "-pttl"];
-    lab.redis
-        .cli(&[&["ACL", "SETUSER", "one", "on", ">hunter2"], &rights[..]].concat());
+    lab.redis.cli(&[&["ACL", "SETUSER", "one", "on", ">hunter2"], &rights[..]].concat());
     let url = lab.redis.url().replace("//", "//one:hunter2@");
     let get = |form: &str| {
         let command = lab.command("keys get Product:id:1 -o").arg(form);

@@ -11,20 +11,8 @@ const MAY_NAME: [(&str, &[&str]); 7] = [
     ("contexts", &["application", "domain"]),
     ("infrastructure", &["application", "domain"]),
     ("config", &["application", "contexts", "domain"]),
-    (
-        "setup",
-        &[
-            "infrastructure",
-            "contexts",
-            "config",
-            "application",
-            "domain",
-        ],
-    ),
-    (
-        "interfaces",
-        &["setup", "config", "contexts", "application", "domain"],
-    ),
+    ("setup", &["infrastructure", "contexts", "config", "application", "domain"]),
+    ("interfaces", &["setup", "config", "contexts", "application", "domain"]),
 ];
 
 /// The layer of a file: its folder, or its own name.
@@ -39,10 +27,7 @@ fn imports_point_inward() {
     for (file, imported) in imports() {
         let layer_of_file = layer(&file);
         let Some((_, allowed)) = MAY_NAME.iter().find(|(name, _)| *name == layer_of_file) else {
-            assert!(
-                ["main", "lib"].contains(&layer_of_file),
-                "{file} is in no layer"
-            );
+            assert!(["main", "lib"].contains(&layer_of_file), "{file} is in no layer");
             continue;
         };
         for other in imported {
@@ -61,22 +46,14 @@ fn imports_point_inward() {
 /// The bounded context that a file belongs to: they do not know each other.
 fn context(file: &str) -> Option<&str> {
     let (context, _) = file.strip_prefix("contexts/")?.split_once('/')?;
-    ["catalog", "ordering", "identity"]
-        .contains(&context)
-        .then_some(context)
+    ["catalog", "ordering", "identity"].contains(&context).then_some(context)
 }
 
 #[test]
 fn only_one_file_prints() {
     for (file, text) in sources() {
-        let prints = [
-            "println!",
-            "print!(",
-            "eprint!",
-            "io::stdout()",
-            "io::stderr()",
-            "anstream::std",
-        ];
+        let prints =
+            ["println!", "print!(", "eprint!", "io::stdout()", "io::stderr()", "anstream::std"];
         let found = prints.iter().find(|word| text.contains(*word));
         let may = ["interfaces/output.rs", "main.rs"].contains(&file.as_str());
         assert!(found.is_none() || may, "{file} has {found:?}");

@@ -14,11 +14,8 @@ use crate::support::site::{QUIET, Site, at_the_gate, ended, number, text};
 /// How a run ended that is in the history.
 fn recorded(site: &Site, run: &str) -> Value {
     let runs = site.lab.redis.cli(&["LRANGE", "shopwarm:runs", "0", "-1"]);
-    let mut runs = runs
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-    runs.find(|record| record["run_id"] == run)
-        .expect("it is in the history")
+    let mut runs = runs.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    runs.find(|record| record["run_id"] == run).expect("it is in the history")
 }
 
 // ── SIGTERM and SIGINT ────────────────────────────────────────────────────────────────────────
@@ -33,18 +30,13 @@ fn told_to_end_it_lets_runs_finish() {
         let watching = server.listen(&run, None);
         server.signal(signal);
         server.hears("shutting down");
-        until("it takes no more runs", || {
-            server.get("/readyz").status == 503
-        });
+        until("it takes no more runs", || server.get("/readyz").status == 503);
         assert!(server.get("/readyz").body.contains("shutting down"));
         server.get("/livez").expect(200);
         let refused = server.post("/admin/warmup/identity");
         assert!(refused.header("retry-after").is_some());
         refused.refuses(503, &["shutting down"]);
-        assert_eq!(
-            server.json(&format!("/admin/runs/{run}"))["status"],
-            "running"
-        );
+        assert_eq!(server.json(&format!("/admin/runs/{run}"))["status"], "running");
         site.open();
         // Who watches sees the end.
         assert_eq!(watching.last().expect("events").data["outcome"], "complete");
@@ -64,21 +56,9 @@ fn a_run_that_takes_longer_than_the_grace_is_stopped() {
         let told = Instant::now();
         server.signal(signal);
         let ended = server.end().expect(code);
-        assert!(
-            told.elapsed() > Duration::from_secs(1),
-            "{:?}",
-            told.elapsed()
-        );
-        assert!(
-            told.elapsed() < Duration::from_mins(1),
-            "{:?}",
-            told.elapsed()
-        );
-        assert!(
-            ended.stderr.contains("outcome=\"interrupted\""),
-            "{}",
-            ended.stderr
-        );
+        assert!(told.elapsed() > Duration::from_secs(1), "{:?}", told.elapsed());
+        assert!(told.elapsed() < Duration::from_mins(1), "{:?}", told.elapsed());
+        assert!(ended.stderr.contains("outcome=\"interrupted\""), "{}", ended.stderr);
         assert_eq!(site.locks(), "");
         let record = recorded(&site, &run);
         assert_eq!(record["outcome"], "interrupted");
@@ -88,9 +68,7 @@ fn a_run_that_takes_longer_than_the_grace_is_stopped() {
                                 AND application_name = 'shopwarm'",
             site.lab.database.name()
         );
-        until("the query has ended", || {
-            site.lab.database.query(&database) == "0"
-        });
+        until("the query has ended", || site.lab.database.query(&database) == "0");
     }
 }
 
@@ -104,11 +82,7 @@ fn with_nothing_to_do_it_ends_at_once() {
         let told = Instant::now();
         server.signal(signal);
         server.end().expect(0);
-        assert!(
-            told.elapsed() < Duration::from_secs(30),
-            "{:?}",
-            told.elapsed()
-        );
+        assert!(told.elapsed() < Duration::from_secs(30), "{:?}", told.elapsed());
     }
 }
 
@@ -123,11 +97,7 @@ fn told_twice_it_ends_at_once() {
     let told = Instant::now();
     server.signal("TERM");
     server.end().expect(143);
-    assert!(
-        told.elapsed() < Duration::from_secs(40),
-        "{:?}",
-        told.elapsed()
-    );
+    assert!(told.elapsed() < Duration::from_secs(40), "{:?}", told.elapsed());
 }
 
 #[test]
@@ -135,16 +105,9 @@ fn a_port_that_is_taken_is_said() {
     let site = Site::shop(Dialect::Sqlite);
     let server = site.serve();
     let address = server.address();
-    let refused = site
-        .command(&format!("serve --listen {address}"))
-        .run()
-        .expect(4);
+    let refused = site.command(&format!("serve --listen {address}")).run().expect(4);
     for word in ["cannot listen on", &address, "in use", "--listen"] {
-        assert!(
-            refused.stderr.contains(word),
-            "no {word:?} in\n{}",
-            refused.stderr
-        );
+        assert!(refused.stderr.contains(word), "no {word:?} in\n{}", refused.stderr);
     }
 }
 
@@ -169,11 +132,7 @@ fn new_files_are_taken_in() {
 
     site.define(&numbers(5));
     site.config("default_ttl = \"5m\"\nttl_jitter = \"0\"\n[schedule.peak]\ncron = \"30 8 * * *\"\nwarmup = \"own\"\n");
-    assert_eq!(
-        warm()["results"]["numbers"]["warmed"],
-        3,
-        "before it is told"
-    );
+    assert_eq!(warm()["results"]["numbers"]["warmed"], 3, "before it is told");
     server.signal("HUP");
     server.hears("reloaded");
     let warmed = warm();
@@ -182,10 +141,7 @@ fn new_files_are_taken_in() {
     let schedule = server.json("/admin/schedule");
     assert_eq!(schedule["jobs"][0]["name"], "peak");
     assert_eq!(
-        server
-            .post("/admin/schedule/peak/run?wait=true")
-            .expect(200)
-            .json()["total_warmed"],
+        server.post("/admin/schedule/peak/run?wait=true").expect(200).json()["total_warmed"],
         5
     );
 
@@ -208,28 +164,18 @@ fn broken_files_change_nothing_and_are_told() {
     site.define(&numbers(3));
     let server = site.serve();
     let works = || {
-        assert_eq!(
-            server.post("/admin/warmup/own").expect(200).json()["total"],
-            Value::Null
-        );
+        assert_eq!(server.post("/admin/warmup/own").expect(200).json()["total"], Value::Null);
     };
     works();
-    let before = server.json("/admin/strategies")["strategies"]
-        .as_array()
-        .map(Vec::len);
+    let before = server.json("/admin/strategies")["strategies"].as_array().map(Vec::len);
     let good = fs::read_to_string(site.path("shopwarm.toml")).expect("a file");
     let mut told = 0;
     let mut hup = |words: &[&str]| {
         server.signal("HUP");
         told += 1;
-        until("it is told", || {
-            server.said().matches("not reloaded").count() == told
-        });
+        until("it is told", || server.said().matches("not reloaded").count() == told);
         let said = server.said();
-        let line = said
-            .lines()
-            .rfind(|line| line.contains("not reloaded"))
-            .expect("a line");
+        let line = said.lines().rfind(|line| line.contains("not reloaded")).expect("a line");
         for word in words {
             assert!(
                 said[said.rfind("not reloaded").unwrap_or(0)..].contains(word)
@@ -237,18 +183,10 @@ fn broken_files_change_nothing_and_are_told() {
                 "no {word:?} in {line}"
             );
         }
-        assert_eq!(
-            server.json("/admin/strategies")["strategies"]
-                .as_array()
-                .map(Vec::len),
-            before
-        );
+        assert_eq!(server.json("/admin/strategies")["strategies"].as_array().map(Vec::len), before);
         works();
     };
-    site.write(
-        "shopwarm.toml",
-        &format!("{QUIET}\n[schedule.x\ncron = 5\n"),
-    );
+    site.write("shopwarm.toml", &format!("{QUIET}\n[schedule.x\ncron = 5\n"));
     hup(&["the old configuration stays", "shopwarm.toml", "6"]);
     site.write(
         "shopwarm.toml",
@@ -265,12 +203,7 @@ fn broken_files_change_nothing_and_are_told() {
     site.write("shopwarm.toml", &good);
     site.define(&own(
         &["t"],
-        &strategy(
-            "foreign",
-            "object",
-            "user:{id}",
-            "SELECT id, email FROM users",
-        ),
+        &strategy("foreign", "object", "user:{id}", "SELECT id, email FROM users"),
     ));
     hup(&["own.toml", "own/foreign", "users"]);
     site.define("[context\n");
@@ -293,10 +226,7 @@ fn a_run_keeps_what_it_began_with() {
     let server = site.serve();
     let run = server.start_run("/admin/warmup/gated");
     at_the_gate(&server, &run);
-    site.define(&own(
-        &["t"],
-        &strategy("one", "object", "one", "SELECT 1 AS id"),
-    ));
+    site.define(&own(&["t"], &strategy("one", "object", "one", "SELECT 1 AS id")));
     server.signal("HUP");
     server.hears("reloaded");
     server.post("/admin/warmup/gated").refuses(404, &["gated"]);
@@ -373,16 +303,8 @@ fn only_so_many_runs_go_on_at_once() {
 /// Resident memory in KiB, and open files, of a process.
 fn size(server: &Server) -> (u64, usize) {
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).expect("a process");
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .expect("its memory");
-    let memory = line
-        .split_whitespace()
-        .nth(1)
-        .expect("a number")
-        .parse()
-        .expect("a number");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
+    let memory = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
     let files = fs::read_dir(format!("/proc/{}/fd", server.id())).expect("its files");
     (memory, files.count())
 }
@@ -394,10 +316,7 @@ fn many_runs_leave_nothing_behind() {
     let server = site.serve();
     let run = |times: usize| {
         for i in 0..times {
-            let answer = server
-                .post("/admin/warmup/catalog/category-list")
-                .expect(200)
-                .json();
+            let answer = server.post("/admin/warmup/catalog/category-list").expect(200).json();
             assert_eq!(answer["success"], true, "{i}: {answer:#}");
         }
     };
@@ -414,8 +333,5 @@ fn many_runs_leave_nothing_behind() {
     let runs = server.json("/admin/runs");
     let runs = runs["runs"].as_array().expect("a list");
     assert_eq!(runs.len(), 200);
-    assert!(
-        runs.iter()
-            .all(|run| text(run, "status") == "complete" && number(run, "warmed") == 1)
-    );
+    assert!(runs.iter().all(|run| text(run, "status") == "complete" && number(run, "warmed") == 1));
 }

@@ -30,10 +30,7 @@ fn said(lab: &Lab, condition: &str) -> String {
 fn said_in(lab: &Lab, condition: &str, zone: &str) -> String {
     let sql = format!("SELECT id, id AS _version FROM t WHERE {condition}");
     let definitions = own(&["t"], &strategy("recent", "object", "T:{id}", &sql));
-    let run: Finished = lab
-        .with(&definitions, "doctor -o json --session-timezone")
-        .arg(zone)
-        .run();
+    let run: Finished = lab.with(&definitions, "doctor -o json --session-timezone").arg(zone).run();
     let report = run.json();
     let all = report["checks"].as_array().expect("a list").iter();
     let all = all.filter(|check| {
@@ -44,25 +41,16 @@ fn said_in(lab: &Lab, condition: &str, zone: &str) -> String {
 
 #[test]
 fn doctor_warns_where_the_clock_meets_columns_in_local_time() {
-    for (dialect, zone) in [
-        (Dialect::MySql, "+08:00"),
-        (Dialect::Postgres, "Asia/Shanghai"),
-    ] {
+    for (dialect, zone) in [(Dialect::MySql, "+08:00"), (Dialect::Postgres, "Asia/Shanghai")] {
         let lab = lab(dialect);
         for (condition, column) in [
             ("made > now() - INTERVAL '1' HOUR", "t.made"),
             ("offered = CURRENT_DATE", "t.offered"),
-            (
-                "id = 5 OR CURRENT_TIMESTAMP BETWEEN made AND seen",
-                "t.made",
-            ),
+            ("id = 5 OR CURRENT_TIMESTAMP BETWEEN made AND seen", "t.made"),
         ] {
             let said = said(&lab, condition);
             for words in ["warning", zone, "8 h away", column] {
-                assert!(
-                    said.contains(words),
-                    "{condition}: no {words:?} in {said:?}"
-                );
+                assert!(said.contains(words), "{condition}: no {words:?} in {said:?}");
             }
             assert!(!said.contains("t.seen"), "{said}");
         }
@@ -70,10 +58,7 @@ fn doctor_warns_where_the_clock_meets_columns_in_local_time() {
             assert_eq!(said(&lab, condition), "", "{condition}");
         }
     }
-    for (dialect, zone) in [
-        (Dialect::MySql, "+08:00"),
-        (Dialect::Postgres, "Asia/Shanghai"),
-    ] {
+    for (dialect, zone) in [(Dialect::MySql, "+08:00"), (Dialect::Postgres, "Asia/Shanghai")] {
         let hinted = said(&lab(dialect), "made > now()");
         let hint = format!("set session_timezone to \\\"{zone}\\\"");
         assert!(hinted.contains(&hint), "{hinted}");
@@ -83,16 +68,10 @@ fn doctor_warns_where_the_clock_meets_columns_in_local_time() {
         assert!(other.contains("2 h 30 min away"), "{other}");
     }
     let hinted = said(&lab(Dialect::MySql), "made > now()");
-    assert!(
-        hinted.contains("CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', '+08:00')"),
-        "{hinted}"
-    );
+    assert!(hinted.contains("CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', '+08:00')"), "{hinted}");
     let converted = "made > CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', '+08:00')";
     assert_eq!(said(&lab(Dialect::MySql), converted), "");
-    let named = said(
-        &lab(Dialect::Postgres),
-        "made > now() AT TIME ZONE 'Asia/Shanghai'",
-    );
+    let named = said(&lab(Dialect::Postgres), "made > now() AT TIME ZONE 'Asia/Shanghai'");
     assert_eq!(named, "");
 }
 
@@ -100,11 +79,9 @@ fn doctor_warns_where_the_clock_meets_columns_in_local_time() {
 fn said_by(settings: &[&str]) -> String {
     let server = Postgres::private(&[]);
     let lab = Lab::on(server.new_database());
-    lab.database
-        .sql("CREATE TABLE t (id int PRIMARY KEY, made timestamp)");
+    lab.database.sql("CREATE TABLE t (id int PRIMARY KEY, made timestamp)");
     for setting in ["timezone", "log_timezone"] {
-        lab.database
-            .sql(&format!("ALTER SYSTEM SET {setting} = 'UTC'"));
+        lab.database.sql(&format!("ALTER SYSTEM SET {setting} = 'UTC'"));
     }
     for setting in settings {
         lab.database.sql(setting);
@@ -127,21 +104,12 @@ fn doctor_knows_a_zone_that_only_the_servers_configuration_has() {
 #[test]
 fn doctor_says_that_the_server_does_not_show_its_zone() {
     let hidden = said_by(&[SHANGHAI, RELOAD]);
-    for words in [
-        "\"ok\"",
-        "does not show this user its own zone",
-        "GRANT EXECUTE",
-        "t.made",
-    ] {
+    for words in ["\"ok\"", "does not show this user its own zone", "GRANT EXECUTE", "t.made"] {
         assert!(hidden.contains(words), "no {words:?} in {hidden:?}");
     }
     let log = "ALTER SYSTEM SET log_timezone = 'Asia/Shanghai'";
     let guessed = said_by(&[SHANGHAI, log, RELOAD]);
-    for words in [
-        "warning",
-        "but that of its log is Asia/Shanghai",
-        "8 h away",
-    ] {
+    for words in ["warning", "but that of its log is Asia/Shanghai", "8 h away"] {
         assert!(guessed.contains(words), "no {words:?} in {guessed:?}");
     }
 }

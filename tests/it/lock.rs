@@ -66,10 +66,7 @@ fn small(contexts: &[&str]) -> TempDir {
 
 /// One strategy with a key.
 fn one_key() -> String {
-    own(
-        &["t"],
-        &strategy("one", "object", "K:{id}", "SELECT 1 AS id"),
-    )
+    own(&["t"], &strategy("one", "object", "K:{id}", "SELECT 1 AS id"))
 }
 
 // ── who gives way ─────────────────────────────────────────────────────────────────────────────
@@ -109,10 +106,7 @@ fn a_second_run_gives_way_and_others_run_beside() {
         "keys list --limit 1",
     ] {
         let run = calm(lab.command(arguments).run());
-        assert!(
-            run.code == 0 || arguments.contains("keys list"),
-            "{arguments}: {run:?}"
-        );
+        assert!(run.code == 0 || arguments.contains("keys list"), "{arguments}: {run:?}");
     }
     assert_eq!(lab.redis.cli(&["EXISTS", "Category:id:cat-01"]), "1");
 
@@ -132,11 +126,7 @@ fn a_run_has_the_lock_of_each_of_its_contexts_and_gives_all_back() {
     assert_eq!(holder["command"], "warmup all");
     assert_eq!(holder["pid"], held.child.id());
     for key in &all {
-        assert_eq!(
-            lab.get(key),
-            holder.to_string().replace(": ", ":"),
-            "the same claim"
-        );
+        assert_eq!(lab.get(key), holder.to_string().replace(": ", ":"), "the same claim");
         assert!((1..=TTL).contains(&ttl(&lab, key)));
     }
     for context in ["catalog", "identity", "ordering"] {
@@ -160,10 +150,7 @@ fn a_run_has_the_lock_of_each_of_its_contexts_and_gives_all_back() {
     held.end().expect(9);
     assert_eq!(locks(&lab), [""; 0], "after the deadline");
 
-    let wrong = own(
-        &["t"],
-        &strategy("one", "object", "K:{id}", "SELECT 1 / (SELECT 0) AS id"),
-    );
+    let wrong = own(&["t"], &strategy("one", "object", "K:{id}", "SELECT 1 / (SELECT 0) AS id"));
     let run = lab.with(&wrong, "warmup context own").run();
     assert_eq!(run.code, 3, "{run:?}");
     assert_eq!(locks(&lab), [""; 0], "after a failure");
@@ -176,9 +163,7 @@ fn one_that_waits_says_so_and_runs_afterwards_or_gives_up() {
     let lab = Lab::shop(Dialect::Postgres);
     let held = Held::start(&lab, "warmup context catalog", "");
     let wait = |how: &str| {
-        let run = lab
-            .command("warmup strategy catalog/categories -o json")
-            .args(how);
+        let run = lab.command("warmup strategy catalog/categories -o json").args(how);
         let asked = Instant::now();
         (run, asked)
     };
@@ -186,18 +171,11 @@ fn one_that_waits_says_so_and_runs_afterwards_or_gives_up() {
     let (run, asked) = wait("--lock-wait 1s");
     let run = gives_way(run, &["`warmup context catalog`"]);
     assert!(asked.elapsed() >= Duration::from_secs(1));
-    assert!(
-        run.stderr.contains("waiting for another run"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("waiting for another run"), "{}", run.stderr);
 
     // Ctrl-C while it waits: at once, and nothing is left.
     let mut child = wait("--lock-wait 60s").0.start();
-    read_until(
-        &mut child,
-        "waiting for another run: `warmup context catalog`",
-    );
+    read_until(&mut child, "waiting for another run: `warmup context catalog`");
     let asked = Instant::now();
     send(&child, "INT");
     let run = calm(finish(child)).expect(130);
@@ -215,20 +193,13 @@ fn one_that_waits_says_so_and_runs_afterwards_or_gives_up() {
     let strategy = "warmup strategy catalog/categories --lock-wait 60s --progress bars";
     bars.type_line(&command(strategy, &lab.database.url(), &lab.redis.url()));
     bars.wait_for("waiting for another run: `warmup context catalog`");
-    read_until(
-        &mut lines,
-        "waiting for another run: `warmup context catalog`",
-    );
+    read_until(&mut lines, "waiting for another run: `warmup context catalog`");
     let said = read_until(&mut json, "\"waiting\"");
     let event: Value = serde_json::from_str(said.trim()).expect("one event");
     assert_eq!(event["event"], "waiting");
     assert_eq!(event["holder"]["command"], "warmup context catalog");
     assert_eq!(event["holder"]["pid"], held.child.id());
-    assert_eq!(
-        event["holder"].get("token"),
-        None,
-        "what proves the claim is not told"
-    );
+    assert_eq!(event["holder"].get("token"), None, "what proves the claim is not told");
 
     held.go_on().expect(0);
     for child in [lines, json] {
@@ -284,8 +255,7 @@ fn a_lock_is_renewed_and_one_that_is_lost_ends_the_run() {
 
     silent.stall();
     let thief = r#"{"run_id":"thief","command":"warmup all","host":"elsewhere","pid":1,"since":"2026-01-01T00:00:00Z","token":"other"}"#;
-    lab.redis
-        .cli(&["SET", &key("stolen:"), thief, "PX", "120000"]);
+    lab.redis.cli(&["SET", &key("stolen:"), thief, "PX", "120000"]);
     lab.redis.cli(&["DEL", &key("deleted:")]);
 
     let mut lowest = TTL;
@@ -359,10 +329,7 @@ fn a_user_who_may_not_lock_is_warned_and_runs() {
         for _ in 0..2 {
             let run = calm(warm("").run()).expect(0);
             let warnings = run.json()["warnings"].to_string();
-            assert!(
-                warnings.contains("cannot take the lock"),
-                "{user}: {warnings}"
-            );
+            assert!(warnings.contains("cannot take the lock"), "{user}: {warnings}");
             assert_eq!(locks(&lab), [""; 0], "{user}");
         }
         let run = calm(warm("--lock-wait 1s").run()).expect(7);
@@ -385,10 +352,7 @@ fn what_is_no_lock_is_said_in_words() {
         assert_eq!(lab.get(key), value);
     }
     // What another wrote is shown escaped and short.
-    let loud = format!(
-        r#"{{"run_id":"r","command":"\u001b[2J{}","host":"h"}}"#,
-        "x".repeat(9000)
-    );
+    let loud = format!(r#"{{"run_id":"r","command":"\u001b[2J{}","host":"h"}}"#, "x".repeat(9000));
     lab.redis.cli(&["SET", key, &loud]);
     let run = calm(lab.with(&one_key(), "warmup context own").run()).expect(8);
     assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
@@ -396,18 +360,11 @@ fn what_is_no_lock_is_said_in_words() {
     // No claim at all: it can neither be taken nor read.
     lab.redis.cli(&["DEL", key]);
     lab.redis.cli(&["HSET", key, "field", "value"]);
-    let run = lab
-        .with(&one_key(), "warmup context own -o json")
-        .run()
-        .expect(0);
+    let run = lab.with(&one_key(), "warmup context own -o json").run().expect(0);
     let warnings = run.json()["warnings"].to_string();
     assert!(warnings.contains("cannot take the lock"), "{warnings}");
     assert_eq!(lab.redis.cli(&["TYPE", key]), "hash");
-    calm(
-        lab.with(&one_key(), "warmup context own --lock-wait 1s")
-            .run(),
-    )
-    .expect(7);
+    calm(lab.with(&one_key(), "warmup context own --lock-wait 1s").run()).expect(7);
 }
 
 // ── the embedded cache ────────────────────────────────────────────────────────────────────────
@@ -495,10 +452,7 @@ fn of_runs_on_the_embedded_cache_that_start_at_one_instant_one_runs() {
         let runs = [start(one), start(other)].map(|child| calm(finish(child)));
         let codes = [runs[0].code, runs[1].code];
         let known = [[0, 0], [0, 8], [8, 0]];
-        assert!(
-            known.contains(&codes),
-            "{codes:?} in round {round}: {runs:?}"
-        );
+        assert!(known.contains(&codes), "{codes:?} in round {round}: {runs:?}");
         let found = "SELECT count(*) FROM entries WHERE CAST(key AS TEXT) LIKE '%shopwarm:lock%'";
         assert_eq!(cache.sql(found), "0");
     }
@@ -509,9 +463,8 @@ fn of_runs_on_the_embedded_cache_that_start_at_one_instant_one_runs() {
 fn a_lock_survives_a_restart_of_the_cache() {
     let (_dir, contexts) = bulk(&[2500]);
     let (database, redis) = (Sqlite::database(), Redis::start(&[]));
-    let child = warm(&contexts, database.url(), redis.url())
-        .args("--rate 200 --progress none")
-        .start();
+    let child =
+        warm(&contexts, database.url(), redis.url()).args("--rate 200 --progress none").start();
     until("the run is under way", || keys(&redis) > 50);
     redis.restart();
     let lock = ["EXISTS", "shopwarm:lock:bulk"];

@@ -23,17 +23,13 @@ fn pages(dialect: Dialect, count: u32) -> Lab {
     let words = "the-long-title-of-a-page-that-somebody-made-for-search-engines-with-many-words";
     let row = |id| format!("({id}, '{words}-{id}', 'x', 1, '2026-01-01 00:00:00')");
     let rows: Vec<String> = (1..=count).map(row).collect();
-    lab.database
-        .sql(&format!("INSERT INTO page VALUES {}", rows.join(",")));
+    lab.database.sql(&format!("INSERT INTO page VALUES {}", rows.join(",")));
     lab
 }
 
 fn page_definitions() -> String {
     let sql = "SELECT id, slug, body, version AS _version, updated_at AS _changed_at FROM page";
-    own(
-        &["page"],
-        &strategy("page", "object", "page:{slug}-{id}", sql),
-    )
+    own(&["page"], &strategy("page", "object", "page:{slug}-{id}", sql))
 }
 
 #[test]
@@ -83,12 +79,10 @@ fn no_such_key_is_removed_by_changed_or_by_prune() {
 /// What a column of a kind holds, and that all of it is written and found again.
 fn is_found_again(dialect: Dialect, kind: &str, values: &[&str]) {
     let lab = Lab::empty(dialect);
-    lab.database
-        .sql(&format!("CREATE TABLE tk (k {kind}, n int, v int)"));
+    lab.database.sql(&format!("CREATE TABLE tk (k {kind}, n int, v int)"));
     let row = |(n, value): (usize, &&str)| format!("({value}, {n}, 1)");
     let rows: Vec<String> = values.iter().enumerate().map(row).collect();
-    lab.database
-        .sql(&format!("INSERT INTO tk VALUES {}", rows.join(",")));
+    lab.database.sql(&format!("INSERT INTO tk VALUES {}", rows.join(",")));
     let sql = "SELECT k, n, v AS _version FROM tk";
     let definitions = own(&["tk"], &strategy("tk", "object", "K:{k}", sql));
     let tk = lab.warm(&definitions).expect(0).strategy("own/tk");
@@ -113,10 +107,7 @@ fn keys_of_every_kind_of_column_are_found_again() {
         ("double precision", &floats),
         ("numeric(10,2)", &["1.50", "2.00", "-3.10"]),
         ("date", &["'2026-01-31'", "'2025-12-01'"]),
-        (
-            "timestamp",
-            &["'2026-01-31 10:00:00.25'", "'2026-01-31 10:00'"],
-        ),
+        ("timestamp", &["'2026-01-31 10:00:00.25'", "'2026-01-31 10:00'"]),
         ("timestamptz", &["'2026-01-31 10:00:00+02'"]),
         ("bool", &["true", "false"]),
     ] {
@@ -127,10 +118,7 @@ fn keys_of_every_kind_of_column_are_found_again() {
         ("double", &floats),
         ("decimal(10,2)", &["1.50", "2.00"]),
         ("date", &["'2026-01-31'"]),
-        (
-            "datetime(6)",
-            &["'2026-01-31 10:00:00.25'", "'2026-01-31 10:00'"],
-        ),
+        ("datetime(6)", &["'2026-01-31 10:00:00.25'", "'2026-01-31 10:00'"]),
         ("timestamp", &["'2026-01-31 10:00:00'"]),
         ("bigint unsigned", &["18446744073709551615", "7"]),
     ] {
@@ -169,10 +157,7 @@ fn a_column_that_is_not_stored_as_its_text_is_named_and_its_keys_stay() {
         let because = "keys cannot be looked up again";
         assert_eq!(tk["unprotected_because"], because);
         let warning = tk["warnings"][0].as_str().expect("a warning");
-        assert!(
-            warning.contains("key column k") && warning.contains("CAST"),
-            "{warning}"
-        );
+        assert!(warning.contains("key column k") && warning.contains("CAST"), "{warning}");
         let doctor = lab.with(&definitions, "doctor").run().stdout;
         assert!(doctor.contains("rows cannot be found by key"), "{doctor}");
         let keys = lab.keys();
@@ -180,8 +165,7 @@ fn a_column_that_is_not_stored_as_its_text_is_named_and_its_keys_stay() {
         // By name it is not known, and with the row gone it is not known either.
         let run = lab.warm_keys(&definitions, &[&keys[0]]).expect(3);
         assert!(run.stdout.contains("is not known"), "{}", run.stdout);
-        lab.database
-            .sql("DELETE FROM tk; INSERT INTO tk VALUES (NULL, 2, 1)");
+        lab.database.sql("DELETE FROM tk; INSERT INTO tk VALUES (NULL, 2, 1)");
         let none = definitions.replace("FROM tk", "FROM tk WHERE n < 0");
         let prune = "warmup context own --prune --yes --allow-empty -o json";
         let tk = lab.with(&none, prune).run().expect(0).strategy("own/tk");

@@ -221,12 +221,8 @@ impl Matrix {
                 strategies += &strategy(&name, shape, &key, &all);
             }
             let keys = format!("SELECT k, v FROM t{t}");
-            strategies += &strategy(
-                &format!("k{t}"),
-                "object",
-                &format!("k{t}:{{k}}:{{v}}"),
-                &keys,
-            );
+            strategies +=
+                &strategy(&format!("k{t}"), "object", &format!("k{t}:{{k}}:{{v}}"), &keys);
             for hint in HINTS {
                 let (name, key) = (format!("{hint}{t}"), format!("{hint}{t}:{{_k}}"));
                 strategies += &strategy(&name, "object", &key, &all);
@@ -258,21 +254,13 @@ impl Matrix {
         words.extend(keys.iter().map(String::as_str));
         let answer = self.lab.redis.cli(&words);
         let lines = answer.split('\n');
-        lines
-            .map(|line| line.strip_prefix('=').map(str::to_owned))
-            .collect()
+        lines.map(|line| line.strip_prefix('=').map(str::to_owned)).collect()
     }
 
     fn objects(&self, name: &str, cells: &[(usize, usize)]) -> Vec<Option<String>> {
-        let keys: Vec<String> = cells
-            .iter()
-            .map(|(t, k)| format!("{name}{t}:{k}"))
-            .collect();
-        let cell = |json: String| {
-            json.strip_prefix("{\"v\":")?
-                .strip_suffix('}')
-                .map(str::to_owned)
-        };
+        let keys: Vec<String> = cells.iter().map(|(t, k)| format!("{name}{t}:{k}")).collect();
+        let cell =
+            |json: String| json.strip_prefix("{\"v\":")?.strip_suffix('}').map(str::to_owned);
         let all = self.stored("redis.call('GET', key)", &keys);
         all.into_iter().map(|json| json.and_then(cell)).collect()
     }
@@ -286,10 +274,7 @@ impl Matrix {
             .collect();
         let plain = self.objects("o", &cells);
         let keys = |name: &str| -> Vec<String> {
-            cells
-                .iter()
-                .map(|(t, k)| format!("{name}{t}:{k}"))
-                .collect()
+            cells.iter().map(|(t, k)| format!("{name}{t}:{k}")).collect()
         };
         let texts = self.stored("redis.call('GET', key)", &keys("x"));
         let fields = self.stored("redis.call('HGET', key, 'v')", &keys("h"));
@@ -327,11 +312,7 @@ impl Matrix {
     fn complain(&mut self, what: &str, t: usize, k: usize, why: &str) {
         let (declared, _, values) = self.types[t];
         let said = String::from_utf8_lossy(&self.said[&(t, k)]).into_owned();
-        let _ = writeln!(
-            self.wrong,
-            "{declared} {} ({said:?}): {what}: {why}",
-            values[k]
-        );
+        let _ = writeln!(self.wrong, "{declared} {} ({said:?}): {what}: {why}", values[k]);
     }
 
     fn compare(
@@ -371,10 +352,7 @@ impl Matrix {
 
     fn check_error(&mut self, name: &str, t: usize, k: usize) {
         let error = self.errors.get(&format!("{name}{t}:{k}")).cloned();
-        if !error
-            .as_deref()
-            .is_some_and(|error| error.starts_with("column `v`: "))
-        {
+        if !error.as_deref().is_some_and(|error| error.starts_with("column `v`: ")) {
             self.complain(name, t, k, &format!("failed without a name: {error:?}"));
         }
     }
@@ -435,11 +413,7 @@ fn same(right: &str, json: &str) -> bool {
 
 /// The bits of a MySQL type that is nothing else.
 fn width(declared: &str) -> Option<usize> {
-    declared
-        .strip_prefix("bit(")?
-        .strip_suffix(')')?
-        .parse()
-        .ok()
+    declared.strip_prefix("bit(")?.strip_suffix(')')?.parse().ok()
 }
 
 fn quoted(text: &str) -> String {
@@ -522,13 +496,7 @@ impl Class {
                 matches!((a, b), (Ok(a), Ok(b)) if a == b || ((a - b) / b).abs() < 5e-6)
             }
             Self::Decimal => json.parse::<f64>() == said.parse::<f64>() && json.contains('.'),
-            Self::Bool => {
-                json == if said.starts_with(['t', '1']) {
-                    "true"
-                } else {
-                    "false"
-                }
-            }
+            Self::Bool => json == if said.starts_with(['t', '1']) { "true" } else { "false" },
             Self::Text => serde_json::from_str::<String>(json).is_ok_and(|text| text == said),
             Self::Moment => form(json) == Some(moment(said)),
             Self::Json | Self::Array => {
@@ -549,9 +517,7 @@ fn is_number(text: &str) -> bool {
 }
 
 fn without_zeros(digits: &str) -> String {
-    let (sign, digits) = digits
-        .strip_prefix('-')
-        .map_or(("", digits), |rest| ("-", rest));
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("-", rest));
     let shorter = digits.trim_start_matches('0');
     match shorter.starts_with(|c: char| c.is_ascii_digit()) {
         true => format!("{sign}{shorter}"),
@@ -602,11 +568,7 @@ fn said(lab: &Lab, dialect: Dialect, types: &[Type]) -> HashMap<(usize, usize), 
                 "HEX(CAST(v + 0 AS CHAR))".to_owned()
             }
             (Dialect::MySql, _) => {
-                let utc = if declared.starts_with("timestamp") {
-                    "'+00'"
-                } else {
-                    "''"
-                };
+                let utc = if declared.starts_with("timestamp") { "'+00'" } else { "''" };
                 format!("HEX(CONVERT(CONCAT(v, {utc}) USING utf8mb4))")
             }
             (Dialect::Sqlite, _) => "hex(CAST(v AS TEXT))".to_owned(),
@@ -640,7 +602,5 @@ fn errors(report: &Value) -> HashMap<String, String> {
     let strategies = report["strategies"].as_array().expect("a list").iter();
     let errors = strategies.flat_map(|part| part["errors"].as_array().expect("a list"));
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    errors
-        .map(|e| (text(&e["key"]), text(&e["error"])))
-        .collect()
+    errors.map(|e| (text(&e["key"]), text(&e["error"]))).collect()
 }

@@ -21,12 +21,7 @@ impl Tight {
     fn new(rows: &[u32], left: u64, policy: &str) -> Tight {
         let redis = Redis::start(&["--maxmemory-policy", policy]);
         let (files, contexts) = bulk(rows);
-        let tight = Tight {
-            redis,
-            database: Sqlite::database(),
-            contexts,
-            _files: files,
-        };
+        let tight = Tight { redis, database: Sqlite::database(), contexts, _files: files };
         tight.leave(left);
         tight
     }
@@ -34,15 +29,12 @@ impl Tight {
     /// Sets the limit to so much more than is used now.
     fn leave(&self, left: u64) {
         let max = self.info("memory", "used_memory") + left;
-        self.redis
-            .cli(&["CONFIG", "SET", "maxmemory", &max.to_string()]);
+        self.redis.cli(&["CONFIG", "SET", "maxmemory", &max.to_string()]);
     }
 
     fn info(&self, section: &str, field: &str) -> u64 {
         let info = self.redis.cli(&["INFO", section]);
-        let line = info
-            .lines()
-            .find_map(|line| line.strip_prefix(&format!("{field}:")));
+        let line = info.lines().find_map(|line| line.strip_prefix(&format!("{field}:")));
         line.and_then(|n| n.trim().parse().ok()).expect("a figure")
     }
 
@@ -53,9 +45,7 @@ impl Tight {
     /// Commands that the server refused for want of memory.
     fn refused(&self) -> u64 {
         let errors = self.redis.cli(&["INFO", "errorstats"]);
-        let line = errors
-            .lines()
-            .find_map(|line| line.strip_prefix("errorstat_OOM:count="));
+        let line = errors.lines().find_map(|line| line.strip_prefix("errorstat_OOM:count="));
         line.map_or(0, |n| n.trim().parse().expect("a count"))
     }
 
@@ -69,10 +59,7 @@ const MIB: u64 = 1024 * 1024;
 
 fn error(run: &Finished, strategy: &str) -> String {
     let error = &run.strategy(strategy)["error"];
-    error
-        .as_str()
-        .unwrap_or_else(|| panic!("no error: {}", run.stdout))
-        .to_owned()
+    error.as_str().unwrap_or_else(|| panic!("no error: {}", run.stdout)).to_owned()
 }
 
 fn warmed(run: &Finished, strategy: &str) -> u64 {
@@ -107,25 +94,14 @@ fn a_full_warm_cache_is_refreshed() {
 #[test]
 fn evictions_are_told_ignored_or_end_the_run() {
     let fill = |tight: &Tight| {
-        tight
-            .redis
-            .cli(&["DEBUG", "POPULATE", "4000", "shop", "1000"]);
+        tight.redis.cli(&["DEBUG", "POPULATE", "4000", "shop", "1000"]);
         tight.leave(2 * MIB);
     };
     let tight = |rows: &[u32]| {
-        let redis = Redis::start(&[
-            "--maxmemory-policy",
-            "allkeys-lru",
-            "--enable-debug-command",
-            "local",
-        ]);
+        let redis =
+            Redis::start(&["--maxmemory-policy", "allkeys-lru", "--enable-debug-command", "local"]);
         let (files, contexts) = bulk(rows);
-        let tight = Tight {
-            redis,
-            database: Sqlite::database(),
-            contexts,
-            _files: files,
-        };
+        let tight = Tight { redis, database: Sqlite::database(), contexts, _files: files };
         fill(&tight);
         tight
     };
@@ -136,13 +112,9 @@ fn evictions_are_told_ignored_or_end_the_run() {
     let warning = warning.as_str().expect("a warning").to_owned();
     assert!(warning.contains("evicted"), "{warning}");
     // What the run writes down of itself may make room for itself too.
-    let number = warning
-        .split_whitespace()
-        .find_map(|word| word.replace(',', "").parse::<u64>().ok());
-    assert!(
-        number.is_some_and(|n| n > 0 && n <= told.evicted()),
-        "{warning}"
-    );
+    let number =
+        warning.split_whitespace().find_map(|word| word.replace(',', "").parse::<u64>().ok());
+    assert!(number.is_some_and(|n| n > 0 && n <= told.evicted()), "{warning}");
 
     let ignored = tight(&[10_000]);
     let run = calm(ignored.warm("--on-eviction ignore").run()).expect(0);
@@ -163,15 +135,10 @@ fn a_run_ends_where_others_make_the_cache_evict() {
         crate::support::faults::keys(&tight.redis) > 1000
     });
     let max = tight.info("memory", "used_memory") - 300 * 1024;
-    tight
-        .redis
-        .cli(&["CONFIG", "SET", "maxmemory", &max.to_string()]);
+    tight.redis.cli(&["CONFIG", "SET", "maxmemory", &max.to_string()]);
     let run = calm(crate::support::shopwarm::finish(child)).expect(3);
     let (first, second) = (run.strategy("bulk/first"), run.strategy("bulk/second"));
-    assert_eq!(
-        (&first["status"], &second["status"]),
-        (&json!("failed"), &json!("cancelled"))
-    );
+    assert_eq!((&first["status"], &second["status"]), (&json!("failed"), &json!("cancelled")));
     let error = error(&run, "bulk/first");
     assert!(error.contains("evict"), "{error}");
     assert!(count(&first, "warmed") < 60_000);
@@ -182,32 +149,21 @@ fn a_cache_without_a_limit_is_not_asked_about_it() {
     let redis = Redis::start(&[]);
     let (_dir, contexts) = bulk(&[1000]);
     let database = Sqlite::database();
-    redis.cli(&[
-        "ACL", "SETUSER", "blind", "on", ">hunter2", "~*", "+@all", "-info",
-    ]);
+    redis.cli(&["ACL", "SETUSER", "blind", "on", ">hunter2", "~*", "+@all", "-info"]);
     let url = format!("redis://blind:hunter2@127.0.0.1:{}", redis.port());
-    let run = calm(warm(&contexts, database.url(), url).run())
-        .expect(0)
-        .json();
+    let run = calm(warm(&contexts, database.url(), url).run()).expect(0).json();
     // Whether there is one cannot be known: said once, and the run goes on.
     let warnings = run["warnings"].as_array().expect("warnings");
     let said: Vec<_> = warnings.iter().filter_map(Value::as_str).collect();
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(
-        said[0].contains("memory is not watched") && said[0].contains("info"),
-        "{said:?}"
-    );
-    let run = calm(warm(&contexts, database.url(), redis.url()).run())
-        .expect(0)
-        .json();
+    assert!(said[0].contains("memory is not watched") && said[0].contains("info"), "{said:?}");
+    let run = calm(warm(&contexts, database.url(), redis.url()).run()).expect(0).json();
     assert_eq!(run["warnings"], Value::Null);
 }
 
 /// A user who may do all, but for INFO, until it is allowed.
 fn blind(redis: &Redis) -> String {
-    redis.cli(&[
-        "ACL", "SETUSER", "blind", "on", ">hunter2", "~*", "+@all", "-info",
-    ]);
+    redis.cli(&["ACL", "SETUSER", "blind", "on", ">hunter2", "~*", "+@all", "-info"]);
     format!("redis://blind:hunter2@127.0.0.1:{}", redis.port())
 }
 
@@ -287,9 +243,7 @@ fn a_run_that_is_to_stop_at_evictions_must_see_them() {
 fn a_count_of_evictions_that_was_reset_is_no_count() {
     for on_eviction in ["warn", "stop"] {
         let tight = evicting(&[1000], 20 * MIB);
-        let child = tight
-            .warm(&format!("--on-eviction {on_eviction} --rate 500"))
-            .start();
+        let child = tight.warm(&format!("--on-eviction {on_eviction} --rate 500")).start();
         crate::support::faults::until("it is under way", || {
             let first = tight.redis.cli(&["EXISTS", "first:100"]);
             first == "1"
@@ -314,16 +268,11 @@ fn evictions_are_told_once_a_strategy() {
     // Two windows.
     let keys: String = (1..=15_000).map(|id| format!("first:{id}\n")).collect();
     let run = crate::support::shopwarm::shopwarm("warmup keys - -o json").stdin(keys);
-    let run = run
-        .contexts(&tight.contexts)
-        .database(tight.database.url())
-        .cache(tight.redis.url());
+    let run = run.contexts(&tight.contexts).database(tight.database.url()).cache(tight.redis.url());
     let run = calm(run.run()).expect(0);
     let said = warnings(&run, "bulk/first");
     assert_eq!(said.len(), 1, "{said:?}");
-    let number = said[0]
-        .split_whitespace()
-        .find_map(|word| word.replace(',', "").parse().ok());
+    let number = said[0].split_whitespace().find_map(|word| word.replace(',', "").parse().ok());
     // Those of both: the first writes two thirds of all.
     let all = tight.evicted() - before;
     let is_sum = |n: u64| n <= all && n > all * 3 / 4;

@@ -62,9 +62,7 @@ impl Textfile {
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.dir.path()).expect("a folder");
         let name = |e: std::io::Result<fs::DirEntry>| e.expect("an entry").file_name();
-        entries
-            .map(|e| name(e).to_string_lossy().into_owned())
-            .collect()
+        entries.map(|e| name(e).to_string_lossy().into_owned()).collect()
     }
 }
 
@@ -107,15 +105,9 @@ fn tells(metrics: &Exposition, run: &Finished) {
     expect("shopwarm_last_run_timestamp_seconds", &[], started(&report));
     let elapsed = seconds(&report["elapsed_ms"]);
     expect("shopwarm_last_run_duration_seconds", &[], elapsed);
-    for outcome in [
-        "complete",
-        "incomplete",
-        "empty",
-        "interrupted",
-        "deadline",
-        "busy",
-        "failed_to_start",
-    ] {
+    for outcome in
+        ["complete", "incomplete", "empty", "interrupted", "deadline", "busy", "failed_to_start"]
+    {
         let is_it = f64::from(u8::from(report["outcome"] == outcome));
         expect("shopwarm_last_run_outcome", &[("outcome", outcome)], is_it);
     }
@@ -134,14 +126,8 @@ fn tells(metrics: &Exposition, run: &Finished) {
         let bytes = strategy["bytes"].as_f64().expect("bytes");
         expect("shopwarm_last_run_written_bytes", &labels, bytes);
         let elapsed = seconds(&strategy["elapsed_ms"]);
-        expect(
-            "shopwarm_last_run_strategy_duration_seconds",
-            &labels,
-            elapsed,
-        );
-        let not_stored = strategy["failed"]
-            .as_u64()
-            .zip(strategy["unknown"].as_u64());
+        expect("shopwarm_last_run_strategy_duration_seconds", &labels, elapsed);
+        let not_stored = strategy["failed"].as_u64().zip(strategy["unknown"].as_u64());
         if strategy["status"] == "completed" && not_stored == Some((0, 0)) {
             expect(STRATEGY_LAST_SUCCESS, &labels, started(&report));
         }
@@ -170,11 +156,8 @@ fn the_file_of_a_run_tells_what_its_report_does() {
         let run = lab.command("warmup all -o json").metered(&file).run();
         tells(&file.read(), &run.expect(0));
         // Some keys fail: what was complete before is carried over beside it.
-        let run = lab
-            .with(&half_broken(), "warmup context own -o json")
-            .metered(&file)
-            .run()
-            .expect(3);
+        let run =
+            lab.with(&half_broken(), "warmup context own -o json").metered(&file).run().expect(3);
         let metrics = file.read();
         let own = |name: &'static str| [("context", "own"), ("strategy", name)];
         let failed = [own("bad").as_slice(), &[("outcome", "failed")]].concat();
@@ -183,10 +166,7 @@ fn the_file_of_a_run_tells_what_its_report_does() {
         assert!(metrics.find(STRATEGY_LAST_SUCCESS, &own("bad")).is_none());
         assert_eq!(metrics.count(STRATEGY_LAST_SUCCESS), SHIPPED.len() + 1);
         fs::remove_file(file.path()).expect("the file");
-        let run_again = lab
-            .with(&half_broken(), "warmup context own -o json")
-            .metered(&file)
-            .run();
+        let run_again = lab.with(&half_broken(), "warmup context own -o json").metered(&file).run();
         tells(&file.read(), &run_again.expect(3));
         assert_eq!(run.code, 3);
     }
@@ -212,9 +192,7 @@ fn a_run_that_fails_does_not_forget_the_last_success() {
         assert_eq!(metrics.value("shopwarm_last_run_outcome", &outcome), 1.0);
         let told = metrics.value("shopwarm_last_run_exit_code", &[]);
         assert_eq!(told, f64::from(code));
-        let outcomes = metrics
-            .samples()
-            .filter(|s| s.name == "shopwarm_last_run_outcome");
+        let outcomes = metrics.samples().filter(|s| s.name == "shopwarm_last_run_outcome");
         assert_eq!(outcomes.map(|s| s.value).sum::<f64>(), 1.0);
     };
     let all = || lab.command("warmup all");
@@ -223,17 +201,14 @@ fn a_run_that_fails_does_not_forget_the_last_success() {
     fails(all().cache("redis://127.0.0.1:1"), 6, "failed_to_start");
     fails(all().database("nonsense"), 4, "failed_to_start");
     fails(
-        all()
-            .env("SHOPWARM_TTL_JITTER", "10%")
-            .arg("--config=/no/such.toml"),
+        all().env("SHOPWARM_TTL_JITTER", "10%").arg("--config=/no/such.toml"),
         4,
         "failed_to_start",
     );
     fails(lab.command("warmup context nosuch"), 2, "failed_to_start");
     // A few of all keys are no success of the strategy.
     fails(all().arg("--limit=1"), 0, "complete");
-    lab.redis
-        .cli(&["SET", "shopwarm:lock:ordering", "{}", "PX", "60000"]);
+    lab.redis.cli(&["SET", "shopwarm:lock:ordering", "{}", "PX", "60000"]);
     fails(all(), 8, "busy");
     let waits = all().args("--lock-wait 60s --deadline 500ms");
     fails(waits, 9, "deadline");
@@ -243,14 +218,8 @@ fn a_run_that_fails_does_not_forget_the_last_success() {
     lab.database.sql("DROP TABLE order_items");
     all().metered(&file).run().expect(4);
     for (labels, at) in successes(&file.read()) {
-        let old = before
-            .iter()
-            .find(|(known, _)| *known == labels)
-            .expect("known")
-            .1;
-        let renewed = labels
-            .get("context")
-            .is_some_and(|context| context != "ordering");
+        let old = before.iter().find(|(known, _)| *known == labels).expect("known").1;
+        let renewed = labels.get("context").is_some_and(|context| context != "ordering");
         assert_eq!(at > old, renewed, "{labels:?}");
     }
 }
@@ -264,23 +233,14 @@ fn of_a_strategy_that_is_gone_nothing_is_carried_over() {
     run.metered(&file).run().expect(0);
     let own = [("context", "own"), ("strategy", "x")];
     assert!(file.read().find(STRATEGY_LAST_SUCCESS, &own).is_some());
-    lab.command("warmup context catalog")
-        .metered(&file)
-        .run()
-        .expect(0);
+    lab.command("warmup context catalog").metered(&file).run().expect(0);
     let metrics = file.read();
     assert!(metrics.find(STRATEGY_LAST_SUCCESS, &own).is_none());
     assert_eq!(metrics.count(STRATEGY_LAST_SUCCESS), 5);
     // What is no file of ours is written over, whatever it says.
-    fs::write(
-        file.path(),
-        b"\xff\xfe shopwarm_last_success_timestamp_seconds x\n",
-    )
-    .expect("a file");
-    lab.command("warmup context identity")
-        .metered(&file)
-        .run()
-        .expect(0);
+    fs::write(file.path(), b"\xff\xfe shopwarm_last_success_timestamp_seconds x\n")
+        .expect("a file");
+    lab.command("warmup context identity").metered(&file).run().expect(0);
     assert_eq!(file.read().count(STRATEGY_LAST_SUCCESS), 1);
 }
 
@@ -317,18 +277,10 @@ fn node_exporter_may_read_the_file_whatever_the_umask_is() {
     let (lab, file) = (Lab::shop(Dialect::Sqlite), Textfile::new());
     let line = "umask 077; exec \"$0\" warmup context catalog --metrics-file \"$1\"";
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", line])
-        .arg(crate::support::shopwarm::binary())
-        .arg(file.path());
-    shell
-        .env("DATABASE_URL", lab.database.url())
-        .env("CACHE_URL", lab.redis.url());
+    shell.args(["-c", line]).arg(crate::support::shopwarm::binary()).arg(file.path());
+    shell.env("DATABASE_URL", lab.database.url()).env("CACHE_URL", lab.redis.url());
     assert!(shell.output().expect("a shell").status.success());
-    let mode = fs::metadata(file.path())
-        .expect("the file")
-        .permissions()
-        .mode();
+    let mode = fs::metadata(file.path()).expect("the file").permissions().mode();
     assert_eq!(mode & 0o7777, 0o644);
 }
 
@@ -338,15 +290,10 @@ fn a_file_that_cannot_be_written_is_a_warning() {
     let below_a_file = file.path().join("x.prom");
     fs::write(file.path(), "").expect("a file");
     let folder = file.dir.path();
-    for path in [
-        Path::new("/no/such/folder/x.prom"),
-        &below_a_file,
-        folder,
-        Path::new("/dev/null"),
-    ] {
-        let run = lab
-            .command("warmup context catalog -q -o json")
-            .env("SHOPWARM_METRICS_FILE", path);
+    for path in [Path::new("/no/such/folder/x.prom"), &below_a_file, folder, Path::new("/dev/null")]
+    {
+        let run =
+            lab.command("warmup context catalog -q -o json").env("SHOPWARM_METRICS_FILE", path);
         let run = run.run().expect(0);
         assert_eq!(run.json()["outcome"], "complete");
         let warning = format!("warning: cannot write the metrics to {}: ", path.display());
@@ -386,10 +333,7 @@ fn ended(info: &RunInfo, strategies: Vec<StrategyReport>) -> Ended {
 }
 
 fn begun(whole: bool) -> Begun {
-    Begun {
-        locked: vec!["catalog".to_owned()],
-        whole,
-    }
+    Begun { locked: vec!["catalog".to_owned()], whole }
 }
 
 /// Metrics of runs of every kind.
@@ -397,10 +341,7 @@ fn metrics_of_runs() -> (Metrics, RunInfo) {
     let metrics = Metrics::new();
     let first = info(Trigger::Schedule);
     metrics.begun(&first, &begun(true));
-    let strategies = vec![
-        strategy_report("a", 7, 0, 20),
-        strategy_report("b", 2, 3, 4000),
-    ];
+    let strategies = vec![strategy_report("a", 7, 0, 20), strategy_report("b", 2, 3, 4000)];
     metrics.ended(&first, false, &ended(&first, strategies));
     let complete = info(Trigger::Api);
     metrics.begun(&complete, &begun(true));
@@ -415,20 +356,13 @@ fn runs_are_counted() {
     let text = metrics.render();
     let told = Exposition::parse(&text);
     let runs = |trigger, outcome| {
-        told.value(
-            "shopwarm_runs_total",
-            &[("trigger", trigger), ("outcome", outcome)],
-        )
+        told.value("shopwarm_runs_total", &[("trigger", trigger), ("outcome", outcome)])
     };
     assert_eq!(runs("schedule", "incomplete"), 1.0);
     assert_eq!(runs("api", "complete"), 1.0);
     assert_eq!(runs("cli", "failed_to_start"), 0.0);
     let keys = |name, outcome| {
-        let labels = [
-            ("context", "catalog"),
-            ("strategy", name),
-            ("outcome", outcome),
-        ];
+        let labels = [("context", "catalog"), ("strategy", name), ("outcome", outcome)];
         told.value("shopwarm_keys_total", &labels)
     };
     assert_eq!(keys("a", "warmed"), 12.0);
@@ -436,38 +370,20 @@ fn runs_are_counted() {
     assert_eq!(keys("b", "unknown"), 0.0);
     let of = |name| [("context", "catalog"), ("strategy", name)];
     assert_eq!(told.value("shopwarm_written_bytes_total", &of("a")), 120.0);
-    assert_eq!(
-        told.value("shopwarm_strategy_duration_seconds_count", &of("a")),
-        2.0
-    );
-    assert_eq!(
-        told.value("shopwarm_strategy_duration_seconds_sum", &of("b")),
-        4.0
-    );
+    assert_eq!(told.value("shopwarm_strategy_duration_seconds_count", &of("a")), 2.0);
+    assert_eq!(told.value("shopwarm_strategy_duration_seconds_sum", &of("b")), 4.0);
     let bucket = |le| {
         let labels = [("context", "catalog"), ("strategy", "a"), ("le", le)];
         told.value("shopwarm_strategy_duration_seconds_bucket", &labels)
     };
-    assert_eq!(
-        (bucket("0.005"), bucket("0.01"), bucket("0.025")),
-        (0.0, 1.0, 2.0)
-    );
-    let runs = told.value(
-        "shopwarm_run_duration_seconds_sum",
-        &[("outcome", "complete")],
-    );
+    assert_eq!((bucket("0.005"), bucket("0.01"), bucket("0.025")), (0.0, 1.0, 2.0));
+    let runs = told.value("shopwarm_run_duration_seconds_sum", &[("outcome", "complete")]);
     assert_eq!(runs, 1.5);
-    assert_eq!(
-        told.value(STRATEGY_LAST_SUCCESS, &of("a")),
-        unix(last.started)
-    );
+    assert_eq!(told.value(STRATEGY_LAST_SUCCESS, &of("a")), unix(last.started));
     assert_eq!(told.find(STRATEGY_LAST_SUCCESS, &of("b")), None);
     assert_eq!(told.value(LAST_SUCCESS, &[]), unix(last.started));
     let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(
-        told.value("shopwarm_build_info", &[("version", version)]),
-        1.0
-    );
+    assert_eq!(told.value("shopwarm_build_info", &[("version", version)]), 1.0);
 }
 
 #[test]
@@ -475,14 +391,8 @@ fn runs_that_do_not_begin_are_counted_and_dry_ones_are_not() {
     let metrics = Metrics::new();
     let refused = [
         (Refused::Busy(Box::default()), "busy"),
-        (
-            Refused::Failed(Failure::new(FailureKind::Busy, "", "")),
-            "busy",
-        ),
-        (
-            Refused::Failed(Failure::new(FailureKind::Config, "", "")),
-            "failed_to_start",
-        ),
+        (Refused::Failed(Failure::new(FailureKind::Busy, "", "")), "busy"),
+        (Refused::Failed(Failure::new(FailureKind::Config, "", "")), "failed_to_start"),
         (Refused::Stopped(Stop::Deadline), "deadline"),
         (Refused::Stopped(Stop::Terminated), "interrupted"),
     ];
@@ -490,42 +400,21 @@ fn runs_that_do_not_begin_are_counted_and_dry_ones_are_not() {
         metrics.ended(&info(Trigger::Cli), false, &Err(Arc::new(refused.clone())));
     }
     let dry = info(Trigger::Api);
-    metrics.begun(
-        &dry,
-        &Begun {
-            locked: Vec::new(),
-            whole: true,
-        },
-    );
+    metrics.begun(&dry, &Begun { locked: Vec::new(), whole: true });
     let active = Exposition::parse(&metrics.render());
     assert_eq!(active.value("shopwarm_runs_active", &[]), 1.0);
-    metrics.ended(
-        &dry,
-        true,
-        &ended(&dry, vec![strategy_report("a", 7, 0, 20)]),
-    );
+    metrics.ended(&dry, true, &ended(&dry, vec![strategy_report("a", 7, 0, 20)]));
     let told = Exposition::parse(&metrics.render());
     assert_eq!(told.value("shopwarm_runs_active", &[]), 0.0);
-    for (outcome, count) in [
-        ("busy", 2.0),
-        ("failed_to_start", 1.0),
-        ("deadline", 1.0),
-        ("interrupted", 1.0),
-    ] {
+    for (outcome, count) in
+        [("busy", 2.0), ("failed_to_start", 1.0), ("deadline", 1.0), ("interrupted", 1.0)]
+    {
         let labels = [("trigger", "cli"), ("outcome", outcome)];
-        assert_eq!(
-            told.value("shopwarm_runs_total", &labels),
-            count,
-            "{outcome}"
-        );
+        assert_eq!(told.value("shopwarm_runs_total", &labels), count, "{outcome}");
     }
     let all = told.samples().filter(|s| s.name == "shopwarm_runs_total");
     assert_eq!(all.map(|s| s.value).sum::<f64>(), 5.0);
-    for absent in [
-        "shopwarm_keys_total",
-        "shopwarm_run_duration_seconds",
-        LAST_SUCCESS,
-    ] {
+    for absent in ["shopwarm_keys_total", "shopwarm_run_duration_seconds", LAST_SUCCESS] {
         assert_eq!(told.count(absent), 0, "{absent}");
     }
 }
@@ -559,10 +448,7 @@ fn a_success_outlives_a_restart_and_a_part_is_none() {
     let (whole, part) = (info(Trigger::Schedule), info(Trigger::Cli));
     let record = |info: &RunInfo, started: &str| {
         let record = ended(info, vec![strategy_report("a", 1, 0, 1)]).expect("a record");
-        RunRecord {
-            started_at: started.to_owned(),
-            ..record
-        }
+        RunRecord { started_at: started.to_owned(), ..record }
     };
     let last = |run_id: &str, at: &str| LastComplete {
         keys: 1,
@@ -576,10 +462,7 @@ fn a_success_outlives_a_restart_and_a_part_is_none() {
         ("catalog/old".to_owned(), last("", "")),
     ]);
     let metrics = Metrics::new();
-    let ids = [
-        StrategyId::new("catalog", "a"),
-        StrategyId::new("catalog", "old"),
-    ];
+    let ids = [StrategyId::new("catalog", "a"), StrategyId::new("catalog", "old")];
     metrics.declare(&ids);
     metrics.seed(&known, &[record(&part, noon), record(&whole, night)]);
     let of = |name| [("context", "catalog"), ("strategy", name)];
@@ -592,26 +475,17 @@ fn a_success_outlives_a_restart_and_a_part_is_none() {
     metrics.begun(&limited, &begun(false));
     let end = |info: &RunInfo| ended(info, vec![strategy_report("a", 1, 0, 1)]);
     metrics.ended(&limited, false, &end(&limited));
-    assert_eq!(
-        Exposition::parse(&metrics.render()).value(LAST_SUCCESS, &[]),
-        at(night)
-    );
+    assert_eq!(Exposition::parse(&metrics.render()).value(LAST_SUCCESS, &[]), at(night));
     let own = info(Trigger::Api);
     metrics.begun(&own, &begun(true));
     metrics.ended(&own, false, &end(&own));
     metrics.seed(&known, &[record(&whole, night)]);
     let told = Exposition::parse(&metrics.render());
-    assert_eq!(
-        told.value(STRATEGY_LAST_SUCCESS, &of("a")),
-        unix(own.started)
-    );
+    assert_eq!(told.value(STRATEGY_LAST_SUCCESS, &of("a")), unix(own.started));
     // Of a strategy that is gone nobody waits for a success, and the cache cannot bring it back.
     metrics.declare(&ids[1..]);
     metrics.seed(&known, &[]);
-    assert_eq!(
-        Exposition::parse(&metrics.render()).count(STRATEGY_LAST_SUCCESS),
-        0
-    );
+    assert_eq!(Exposition::parse(&metrics.render()).count(STRATEGY_LAST_SUCCESS), 0);
     assert_eq!(told.value(LAST_SUCCESS, &[]), unix(own.started));
 }
 
@@ -628,22 +502,14 @@ fn exposed() -> Exposed {
     let (metrics, run) = metrics_of_runs();
     let textfile = Textfile::new();
     let end = ended(&run, vec![strategy_report("a", 1, 0, 1)]);
-    let last = LastRun {
-        info: &run,
-        end: &end,
-        whole: true,
-        exit: 0,
-    };
+    let last = LastRun { info: &run, end: &end, whole: true, exit: 0 };
     file::write(&textfile.path(), &last, None).expect("a file");
     let mut all = Exposed::new();
     for told in [Exposition::parse(&metrics.render()), textfile.read()] {
         for sample in told.samples() {
             let known = all.entry(sample.name.clone()).or_default();
             for (label, value) in &sample.labels {
-                known
-                    .entry(label.clone())
-                    .or_default()
-                    .insert(value.clone());
+                known.entry(label.clone()).or_default().insert(value.clone());
             }
         }
     }
@@ -680,10 +546,7 @@ fn grouped(expression: &str) -> Vec<&str> {
 
 /// The labels in `{{label}}` and `{{ $labels.label }}`.
 fn shown(text: &str) -> Vec<&str> {
-    let parts = text
-        .split("{{")
-        .skip(1)
-        .filter_map(|part| part.split("}}").next());
+    let parts = text.split("{{").skip(1).filter_map(|part| part.split("}}").next());
     let words = parts.map(|part| part.trim().trim_start_matches("$labels."));
     words.filter(|word| !word.starts_with("$value")).collect()
 }
@@ -696,41 +559,26 @@ fn asks_for_what_there_is(expression: &str, texts: &[&str], exposed: &Exposed) {
     let series = series(expression);
     assert!(!series.is_empty(), "{expression} asks for nothing");
     for (name, matchers) in &series {
-        let known = exposed
-            .get(name)
-            .unwrap_or_else(|| panic!("no {name}: {expression}"));
+        let known = exposed.get(name).unwrap_or_else(|| panic!("no {name}: {expression}"));
         labels.extend(known.keys().map(String::as_str));
         for (label, value) in matchers {
             if SCRAPED.contains(&label.as_str()) {
                 continue;
             }
-            let values = known
-                .get(label)
-                .unwrap_or_else(|| panic!("no {label}: {expression}"));
+            let values = known.get(label).unwrap_or_else(|| panic!("no {label}: {expression}"));
             let fixed = value.split('|').filter(|value| !value.starts_with('$'));
             for value in fixed {
-                assert!(
-                    values.contains(value),
-                    "{label} is never {value}: {expression}"
-                );
+                assert!(values.contains(value), "{label} is never {value}: {expression}");
             }
         }
     }
-    for label in grouped(expression)
-        .into_iter()
-        .chain(texts.iter().flat_map(|text| shown(text)))
-    {
-        assert!(
-            labels.contains(label),
-            "no label {label}: {expression} {texts:?}"
-        );
+    for label in grouped(expression).into_iter().chain(texts.iter().flat_map(|text| shown(text))) {
+        assert!(labels.contains(label), "no label {label}: {expression} {texts:?}");
     }
 }
 
 fn deployed(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("deploy")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name);
     fs::read_to_string(path).expect("a file in deploy/")
 }
 
@@ -758,16 +606,11 @@ fn alerts(exposed: &Exposed) -> Vec<String> {
 fn panels(exposed: &Exposed) -> Vec<String> {
     let dashboard: Value = serde_json::from_str(&deployed("grafana/shopwarm.json")).expect("JSON");
     let mut variables = BTreeSet::from(["__range".to_owned(), "__rate_interval".to_owned()]);
-    for variable in dashboard["templating"]["list"]
-        .as_array()
-        .expect("variables")
-    {
+    for variable in dashboard["templating"]["list"].as_array().expect("variables") {
         variables.insert(variable["name"].as_str().expect("a name").to_owned());
         if let Some(query) = variable["definition"].as_str() {
             let (name, label) = query.split_once(", ").expect("a series and a label");
-            let name = name
-                .strip_prefix("label_values(")
-                .expect("values of a label");
+            let name = name.strip_prefix("label_values(").expect("values of a label");
             let label = label.strip_suffix(')').expect("an end");
             asks_for_what_there_is(name, &[&format!("{{{{{label}}}}}")], exposed);
         }
@@ -787,11 +630,7 @@ fn panels(exposed: &Exposed) -> Vec<String> {
     let mut ids = BTreeSet::new();
     let mut taken = BTreeSet::new();
     for panel in dashboard["panels"].as_array().expect("panels") {
-        assert!(
-            ids.insert(panel["id"].as_u64()),
-            "{} is there twice",
-            panel["id"]
-        );
+        assert!(ids.insert(panel["id"].as_u64()), "{} is there twice", panel["id"]);
         let grid = |name: &str| panel["gridPos"][name].as_u64().expect("a place");
         assert!(grid("x") + grid("w") <= 24, "{}", panel["title"]);
         for x in grid("x")..grid("x") + grid("w") {
@@ -824,18 +663,12 @@ fn dashboard_and_alerts_ask_for_what_is_exposed_and_all_of_it_is_shown() {
     let exposed = exposed();
     alerts(&exposed);
     let shown = panels(&exposed);
-    let shown: BTreeSet<String> = shown
-        .iter()
-        .flat_map(|e| series(e))
-        .map(|(name, _)| name)
-        .collect();
+    let shown: BTreeSet<String> =
+        shown.iter().flat_map(|e| series(e)).map(|(name, _)| name).collect();
     for name in exposed.keys() {
         // A histogram is shown by its buckets.
         let parts = ["_count", "_sum"];
-        let stem = parts
-            .iter()
-            .find_map(|part| name.strip_suffix(part))
-            .unwrap_or(name);
+        let stem = parts.iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
         let is_shown = shown.contains(name) || shown.contains(&format!("{stem}_bucket"));
         assert!(is_shown, "{name} is on no panel");
     }

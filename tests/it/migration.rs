@@ -30,14 +30,8 @@ const SLOW: &str = "--rate 200";
 fn products(database: &Database, order: &str) -> (TempDir, PathBuf) {
     let (series, time) = match database.dialect() {
         Dialect::Postgres => (format!("generate_series(1, {ROWS}) n"), "timestamptz"),
-        Dialect::MySql => (
-            format!("(SELECT seq AS n FROM seq_1_to_{ROWS}) s"),
-            "timestamp(6)",
-        ),
-        Dialect::Sqlite => (
-            format!("(SELECT value AS n FROM generate_series(1, {ROWS}))"),
-            "text",
-        ),
+        Dialect::MySql => (format!("(SELECT seq AS n FROM seq_1_to_{ROWS}) s"), "timestamp(6)"),
+        Dialect::Sqlite => (format!("(SELECT value AS n FROM generate_series(1, {ROWS}))"), "text"),
     };
     let name = match database.dialect() {
         Dialect::Sqlite => format!("printf('%.*c', {NAME}, 'x')"),
@@ -124,11 +118,7 @@ fn migration_beside_a_run(database: &Database, wish: Wish, order: &str, cache: C
     let run = ends_complete(child, &redis);
     let warnings = run.strategy("shop/products")["warnings"].to_string();
     assert!(warnings.contains("paused for a migration"), "{warnings}");
-    assert_eq!(
-        warnings.contains("sent again"),
-        order.is_empty(),
-        "{warnings}"
-    );
+    assert_eq!(warnings.contains("sent again"), order.is_empty(), "{warnings}");
 }
 
 /// The pace has done what it was for; what is left may go fast.
@@ -235,11 +225,7 @@ fn a_migration_gets_through_while_look_backs_are_slow() {
     );
     let text = std::fs::read_to_string(&contexts).unwrap();
     let all = "WITH p AS MATERIALIZED (SELECT p.*, nap() AS nap FROM products p) SELECT";
-    std::fs::write(
-        &contexts,
-        text.replace("SELECT", all).replace("products p\"", "p\""),
-    )
-    .unwrap();
+    std::fs::write(&contexts, text.replace("SELECT", all).replace("products p\"", "p\"")).unwrap();
     let redis = Redis::start(&[]);
     let run = warm(&contexts, database.url(), redis.url());
     let child = run.args(SLOW).start();
@@ -282,12 +268,10 @@ fn a_run_that_waits_for_a_lock_keeps_nobody_waiting() {
                     database.sql("GRANT SELECT ON prices TO shop");
                 }
                 let text = std::fs::read_to_string(&contexts).unwrap();
-                let text = text
-                    .replace("[\"products\"]", "[\"products\", \"prices\"]")
-                    .replace(
-                        "FROM products p",
-                        "FROM products p LEFT JOIN prices q ON q.product < 0",
-                    );
+                let text = text.replace("[\"products\"]", "[\"products\", \"prices\"]").replace(
+                    "FROM products p",
+                    "FROM products p LEFT JOIN prices q ON q.product < 0",
+                );
                 std::fs::write(&contexts, text).unwrap();
                 let redis = Redis::start(&[]);
                 thread::scope(|scope| {
@@ -358,10 +342,7 @@ fn few_sessions(database: &Database, sessions: u32, order: &str) {
     let (_dir, contexts) = products(database, order);
     database.sql(&match database.dialect() {
         Dialect::Postgres => {
-            format!(
-                "ALTER DATABASE {} CONNECTION LIMIT {sessions}",
-                database.name()
-            )
+            format!("ALTER DATABASE {} CONNECTION LIMIT {sessions}", database.name())
         }
         _ => format!("ALTER USER shop WITH MAX_USER_CONNECTIONS {sessions}"),
     });

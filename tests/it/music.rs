@@ -49,11 +49,7 @@ fn by_name(store: &Store, contents: &[String]) {
     lab.redis.cli(&["FLUSHALL"]);
     let keys = contents.iter().filter_map(|line| line.split(" = ").next());
     let keys: Vec<&str> = keys.collect();
-    let run = store
-        .command("warmup keys - -o json")
-        .stdin(keys.join("\n"))
-        .run()
-        .expect(0);
+    let run = store.command("warmup keys - -o json").stdin(keys.join("\n")).run().expect(0);
     assert_eq!(run.json()["totals"]["warmed"], contents.len());
     assert_eq!(store.contents(), contents);
 
@@ -61,8 +57,5 @@ fn by_name(store: &Store, contents: &[String]) {
     assert!(!keys.contains(&oldest.as_str()));
     store.command("warmup keys").arg(&oldest).run().expect(0);
     let album: Value = serde_json::from_str(&lab.get(&oldest)).expect("JSON");
-    assert_eq!(
-        (&album["title"], &album["cover"]),
-        (&json!("Album 0"), &Value::Null)
-    );
+    assert_eq!((&album["title"], &album["cover"]), (&json!("Album 0"), &Value::Null));
 }

@@ -21,10 +21,7 @@ fn a_context_a_strategy_or_a_pattern_is_named_as_it_is() {
     let lab = Lab::shop(Dialect::Sqlite);
     let warmed = |names: &str| ids(lab.command(&format!("warmup {names} -o json")).run());
     assert_eq!(warmed("catalog").len(), 5);
-    assert_eq!(
-        warmed("catalog/hot-products --limit 3"),
-        ["catalog/hot-products"]
-    );
+    assert_eq!(warmed("catalog/hot-products --limit 3"), ["catalog/hot-products"]);
     let several = ["catalog/categories", "ordering/recent-orders"];
     assert_eq!(warmed("ordering catalog/categories").len(), 2);
     assert_eq!(warmed("--limit 3 ordering */categories"), several);
@@ -33,30 +30,14 @@ fn a_context_a_strategy_or_a_pattern_is_named_as_it_is() {
         let run = lab.command(&format!("{command} ordering */categories -o json"));
         assert_eq!(ids(run.run()), several, "{command}");
     }
-    let listed = lab
-        .command("keys list catalog/category-tree")
-        .run()
-        .expect(0);
-    let by_flag = lab
-        .command("keys list --strategy catalog/category-tree")
-        .run();
+    let listed = lab.command("keys list catalog/category-tree").run().expect(0);
+    let by_flag = lab.command("keys list --strategy catalog/category-tree").run();
     assert_eq!(listed.stdout, by_flag.expect(0).stdout);
     let shown = ids(lab.command("strategies ordering identity -o json").run());
-    assert_eq!(
-        shown,
-        ["ordering/recent-orders", "identity/active-user-sessions"]
-    );
-    let checks = lab
-        .command("doctor ordering -o json")
-        .run()
-        .expect(0)
-        .json();
+    assert_eq!(shown, ["ordering/recent-orders", "identity/active-user-sessions"]);
+    let checks = lab.command("doctor ordering -o json").run().expect(0).json();
     let is_strategy = |check: &&Value| check["check"].as_str().is_some_and(|c| c.contains('/'));
-    let checks: Vec<&Value> = checks["checks"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .collect();
+    let checks: Vec<&Value> = checks["checks"].as_array().expect("a list").iter().collect();
     let strategies: Vec<_> = checks.into_iter().filter(is_strategy).collect();
     assert_eq!(strategies.len(), 1, "{strategies:?}");
 }
@@ -67,21 +48,11 @@ fn a_name_that_nothing_has_is_refused_with_the_one_that_is_meant() {
     for (name, says) in [
         ("catalogue", "did you mean `catalog`?"),
         ("hot-products", "did you mean `catalog/hot-products`?"),
-        (
-            "catalog/hot-product",
-            "did you mean `catalog/hot-products`?",
-        ),
+        ("catalog/hot-product", "did you mean `catalog/hot-products`?"),
         ("catalog/x*", "no context or strategy matches `catalog/x*`"),
         ("catalog all", "`catalog all` is not a selection"),
     ] {
-        for command in [
-            "warmup",
-            "dry-run",
-            "verify",
-            "keys list",
-            "strategies",
-            "doctor",
-        ] {
+        for command in ["warmup", "dry-run", "verify", "keys list", "strategies", "doctor"] {
             let run = lab.command(&format!("{command} {name}")).run().expect(2);
             let said = format!("{}{}", run.stdout, run.stderr);
             assert!(said.contains(says), "{command} {name}: {said}");
@@ -96,9 +67,7 @@ fn what_is_excluded_may_be_a_pattern_everywhere() {
     let flag = site.command("warmup all -o json --exclude catalog/*,id*");
     assert_eq!(ids(flag.run()), left);
     let warm = |command: Shopwarm| ids(command.run());
-    let variable = site
-        .command("warmup all -o json")
-        .env("SHOPWARM_EXCLUDE", "catalog/*,id*");
+    let variable = site.command("warmup all -o json").env("SHOPWARM_EXCLUDE", "catalog/*,id*");
     assert_eq!(warm(variable), left);
     site.write(
         "shopwarm.toml",
@@ -108,35 +77,19 @@ fn what_is_excluded_may_be_a_pattern_everywhere() {
     assert_eq!(warm(site.command("warmup all -o json")).len(), 6);
     let server = site.serve();
     let jobs = server.json("/admin/schedule");
-    assert_eq!(
-        jobs["jobs"][0]["strategies"],
-        serde_json::json!(left),
-        "{jobs:#}"
-    );
+    assert_eq!(jobs["jobs"][0]["strategies"], serde_json::json!(left), "{jobs:#}");
     let body = serde_json::json!({ "exclude": ["*/c*", "catalog/hot-products", "*/recommendations", "identity"] });
-    let run = server
-        .post_json("/admin/warmup/all", &body)
-        .expect(200)
-        .json();
+    let run = server.post_json("/admin/warmup/all", &body).expect(200).json();
     assert!(run.to_string().contains("recent-orders"), "{run:#}");
     assert!(!run.to_string().contains("hot-products"), "{run:#}");
     let stale = serde_json::json!({ "exclude": ["catalog/none-*"] });
     let refused = server.post_json("/admin/warmup/all", &stale);
     assert!(refused.status >= 400, "{}", refused.status);
     site.write("shopwarm.toml", "exclude = [\"catalog/none-*\"]");
-    for command in [
-        "config check",
-        "schedule list",
-        "serve",
-        "doctor",
-        "warmup all",
-    ] {
+    for command in ["config check", "schedule list", "serve", "doctor", "warmup all"] {
         let run = site.command(command).run().expect(4);
         let said = format!("{}{}", run.stdout, run.stderr);
-        assert!(
-            said.contains("no context or strategy matches"),
-            "{command}: {said}"
-        );
+        assert!(said.contains("no context or strategy matches"), "{command}: {said}");
     }
 }
 
@@ -146,10 +99,7 @@ fn a_context_can_be_off() {
     site.define("extends = \"shipped\"\n[context]\nname = \"identity\"\nenabled = false");
     assert_eq!(ids(site.command("warmup all -o json").run()).len(), 6);
     let shown = site.command("strategies").run().expect(0).stdout;
-    assert!(
-        shown.contains("identity/active-user-sessions (disabled)"),
-        "{shown}"
-    );
+    assert!(shown.contains("identity/active-user-sessions (disabled)"), "{shown}");
 }
 
 /// `things` in a schema that the SQL may name or not.
@@ -167,9 +117,7 @@ fn owned_tables_are_patterns_or_any() {
             run.expect(0);
             assert_eq!(lab.keys(), ["T:1", "T:2"], "{owns}");
         }
-        let run = lab
-            .with(&reading("owns = [\"thing_*\"]", "things"), "warmup all")
-            .run();
+        let run = lab.with(&reading("owns = [\"thing_*\"]", "things"), "warmup all").run();
         assert!(run.expect(4).stderr.contains("not in `owns` (`thing_*`)"));
         let schema = match dialect {
             Dialect::Postgres => "public",
@@ -178,17 +126,10 @@ fn owned_tables_are_patterns_or_any() {
         };
         let qualified = format!("{schema}.things");
         let owns = format!("owns = [\"{qualified}\"]");
-        lab.with(&reading(&owns, &qualified), "warmup all")
-            .run()
-            .expect(0);
+        lab.with(&reading(&owns, &qualified), "warmup all").run().expect(0);
         if dialect != Dialect::MySql {
-            for (owns, table) in [
-                (owns.as_str(), "things"),
-                ("owns = [\"things\"]", &qualified),
-            ] {
-                lab.with(&reading(owns, table), "warmup all")
-                    .run()
-                    .expect(0);
+            for (owns, table) in [(owns.as_str(), "things"), ("owns = [\"things\"]", &qualified)] {
+                lab.with(&reading(owns, table), "warmup all").run().expect(0);
             }
         }
         let other = reading("owns = [\"things\"]", "other.things");
@@ -197,11 +138,7 @@ fn owned_tables_are_patterns_or_any() {
     }
     let check = |owns: &str| {
         let (_dir, path) = crate::support::shopwarm::file("own.toml", &reading(owns, "things"));
-        shopwarm("config check")
-            .contexts(&path)
-            .run()
-            .expect(0)
-            .stderr
+        shopwarm("config check").contexts(&path).run().expect(0).stderr
     };
     let always = "not checked against the database: `shopwarm doctor` does that\n";
     assert_eq!(check("owns = [\"things\"]"), always);
@@ -220,14 +157,8 @@ fn a_folder_is_read_with_its_folders_and_what_is_not_read_is_named() {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         std::fs::write(path, text).expect("a file");
     };
-    let things = |name: &str| {
-        strategy(
-            name,
-            "object",
-            &format!("{name}:{{id}}"),
-            "SELECT id FROM things",
-        )
-    };
+    let things =
+        |name: &str| strategy(name, "object", &format!("{name}:{{id}}"), "SELECT id FROM things");
     write("a.toml", &own(&["others"], &things("a")));
     write("deep/er/b.toml", &own(&["things"], &things("b")));
     write("deep/.hidden/c.toml", "not TOML");
@@ -255,21 +186,13 @@ fn sql_may_be_a_text_and_a_ttl_a_number_or_none() {
     let lab = Lab::things(Dialect::Sqlite);
     let text = |ttl: &str| {
         let plain = strategy("things", "object", "T:{id}", "SELECT id FROM things");
-        own(
-            &["things"],
-            &plain.replace("sql.any", &format!("ttl = {ttl}\nsql")),
-        )
+        own(&["things"], &plain.replace("sql.any", &format!("ttl = {ttl}\nsql")))
     };
-    lab.with(&text("3600"), "warmup all --ttl-jitter 0")
-        .run()
-        .expect(0);
+    lab.with(&text("3600"), "warmup all --ttl-jitter 0").run().expect(0);
     let left: u64 = lab.redis.cli(&["TTL", "T:1"]).parse().expect("a number");
     assert!((3590..=3600).contains(&left), "{left}");
     for (wrong, says) in [
-        (
-            "true",
-            "line 8: expected a duration such as \"2h\", a number of seconds, or \"none\"",
-        ),
+        ("true", "line 8: expected a duration such as \"2h\", a number of seconds, or \"none\""),
         ("\"soon\"", "ttl: `soon` is not a duration"),
         ("0", "ttl: `0s` is not between"),
     ] {
@@ -278,10 +201,7 @@ fn sql_may_be_a_text_and_a_ttl_a_number_or_none() {
     }
     let wrong = text("1").replace("sql = \"SELECT id FROM things\"", "sql = 3");
     let run = lab.with(&wrong, "warmup all").run().expect(4);
-    assert!(
-        run.stderr
-            .contains("expected a query, or a table such as sql.postgres")
-    );
+    assert!(run.stderr.contains("expected a query, or a table such as sql.postgres"));
 }
 
 #[test]
@@ -296,18 +216,13 @@ fn an_entry_may_live_for_ever() {
             &format!("{shape}:{{id}}"),
             "SELECT id, 'v' AS _version FROM things",
         );
-        let (none, day) = (
-            plain.clone() + "ttl = \"none\"\n",
-            plain + "ttl = \"1day\"\n",
-        );
+        let (none, day) = (plain.clone() + "ttl = \"none\"\n", plain + "ttl = \"1day\"\n");
         let (none, day) = (own(&["things"], &none), own(&["things"], &day));
         for on in caches {
             let run =
                 |definitions: &str, arguments: &str| on(lab.with(definitions, arguments)).run();
             let classes = |definitions: &str| {
-                let found = run(definitions, "dry-run -o json")
-                    .expect(0)
-                    .strategy("own/things");
+                let found = run(definitions, "dry-run -o json").expect(0).strategy("own/things");
                 ["missing", "expiring", "identical"].map(|name| found[name].clone())
             };
             assert_eq!(classes(&none), [2, 0, 0]);

@@ -17,8 +17,7 @@ fn keys_of_the_tools_own_are_refused_by_name() {
         let lab = Lab::empty(dialect);
         lab.database.sql("CREATE TABLE ids (id VARCHAR(40))");
         for id in IDS {
-            lab.database
-                .sql(&format!("INSERT INTO ids VALUES ('{id}')"));
+            lab.database.sql(&format!("INSERT INTO ids VALUES ('{id}')"));
         }
         for (template, refused) in [("{id}", "shopwarm:runs"), ("shop{id}", "shopwarm:runs")] {
             for prefix in ["", "p:"] {
@@ -30,11 +29,7 @@ fn keys_of_the_tools_own_are_refused_by_name() {
                 let [error] = errors(&one).try_into().expect("one error");
                 let says = format!("the key `{prefix}{refused}` would be one of shopwarm's own");
                 assert!(error.contains(&says), "{error}");
-                let runs = lab
-                    .command("runs -o json")
-                    .arg("--prefix")
-                    .arg(prefix)
-                    .run();
+                let runs = lab.command("runs -o json").arg("--prefix").arg(prefix).run();
                 let runs = runs.expect(0).json();
                 assert!(runs["runs"][0]["run_id"].is_string(), "{runs:#}");
             }
@@ -47,10 +42,7 @@ fn a_template_of_the_tools_own_keys_is_refused() {
     let lab = Lab::empty(Dialect::Sqlite);
     lab.database.sql("CREATE TABLE ids (id TEXT)");
     let one = strategy("one", "object", "shopwarm:{id}", "SELECT id FROM ids");
-    let run = lab
-        .with(&own(&["ids"], &one), "config check")
-        .run()
-        .expect(4);
+    let run = lab.with(&own(&["ids"], &one), "config check").run().expect(4);
     for says in ["own/one", "key: keys that begin with `shopwarm:`"] {
         assert!(run.stderr.contains(says), "{}", run.stderr);
     }
@@ -62,10 +54,7 @@ const NOBODY_ELSE: u32 = 61_234;
 /// `shopwarm --demo warmup all` behind a limit of bash's `ulimit`: its exit code and what it said.
 fn limited(ulimit: &str) -> (Option<i32>, String) {
     let dir = temp_dir();
-    let chown = Command::new("chown")
-        .arg(NOBODY_ELSE.to_string())
-        .arg(dir.path())
-        .status();
+    let chown = Command::new("chown").arg(NOBODY_ELSE.to_string()).arg(dir.path()).status();
     // Who is no other user cannot become one; the limit holds all the same.
     let user = match chown.is_ok_and(|status| status.success()) {
         true => format!("setpriv --reuid={NOBODY_ELSE} --clear-groups"),
@@ -87,10 +76,7 @@ fn without_threads_it_ends_with_a_message() {
     for limit in 1..=7 {
         let (code, said) = limited(&format!("ulimit -u {limit}"));
         let is_end = matches!(code, Some(0 | 1 | 4 | 5 | 6));
-        assert!(
-            is_end && !said.contains("panicked"),
-            "{limit}: {code:?} {said}"
-        );
+        assert!(is_end && !said.contains("panicked"), "{limit}: {code:?} {said}");
         assert!(!said.contains("nested too deeply"), "{limit}: {said}");
         let is_said = said.contains("cannot start a thread");
         assert!(!is_said || code == Some(1), "{limit}: {code:?} {said}");

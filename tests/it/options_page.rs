@@ -24,9 +24,8 @@ fn leaves(command: &Command, name: &str, found: &mut Vec<(String, Command)>) {
     if !command.has_subcommands() {
         found.push((name.to_owned(), command.clone()));
     }
-    for inner in command
-        .get_subcommands()
-        .filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
+    for inner in
+        command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
     {
         let name = format!("{name} {}", inner.get_name());
         leaves(inner, name.trim(), found);
@@ -45,21 +44,12 @@ fn row(arg: &Arg) -> String {
         false => String::new(),
     };
     let long = arg.get_long().unwrap_or_default();
-    let short = arg
-        .get_short()
-        .map_or(String::new(), |short| format!("`-{short}`, "));
-    let env = arg
-        .get_env()
-        .map_or(String::new(), |env| format!("`{}`", env.to_string_lossy()));
+    let short = arg.get_short().map_or(String::new(), |short| format!("`-{short}`, "));
+    let env = arg.get_env().map_or(String::new(), |env| format!("`{}`", env.to_string_lossy()));
     let help = whole_help(arg);
     let help = help.split(" [env: ").next().unwrap_or_default();
     let (what, default) = what_and_default(arg, help);
-    format!(
-        "| {short}`--{long}{}` | {env} | {} | {} ",
-        cell(&values),
-        cell(&default),
-        cell(what)
-    )
+    format!("| {short}`--{long}{}` | {env} | {} | {} ", cell(&values), cell(&default), cell(what))
 }
 
 /// The help without the default that it ends in; of a switch there is none.
@@ -116,8 +106,5 @@ fn the_page_of_options_is_what_the_program_has() {
         std::fs::write(&path, &page).expect("the page can be written");
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == page,
-        "docs/options.md is out of date: BLESS=1 cargo test the_page_of_options"
-    );
+    assert!(kept == page, "docs/options.md is out of date: BLESS=1 cargo test the_page_of_options");
 }

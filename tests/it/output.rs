@@ -45,53 +45,21 @@ impl Mixed {
 #[test]
 fn a_gate_lets_a_few_keys_fail() {
     let mixed = Mixed::new();
-    mixed
-        .run("warmup context extra -q --fail-under 99")
-        .run()
-        .expect(0);
-    mixed
-        .run("warmup context extra -q --fail-under 99.9%")
-        .run()
-        .expect(3);
+    mixed.run("warmup context extra -q --fail-under 99").run().expect(0);
+    mixed.run("warmup context extra -q --fail-under 99.9%").run().expect(3);
 }
 
 #[test]
 fn progress_is_lines_or_json_or_nothing() {
     let mixed = Mixed::new();
     let lines = mixed.run("warmup context ordering").run().expect(0).stderr;
-    assert!(
-        lines.starts_with("ordering/recent-orders: completed, 50 keys"),
-        "{lines}"
-    );
-    assert_eq!(
-        mixed
-            .run("warmup context ordering --progress none")
-            .run()
-            .expect(0)
-            .stderr,
-        ""
-    );
-    assert_eq!(
-        mixed
-            .run("warmup context ordering -q")
-            .run()
-            .expect(0)
-            .stderr,
-        ""
-    );
-    let events = mixed
-        .run("warmup context ordering --progress json")
-        .run()
-        .expect(0)
-        .stderr;
-    let events: Vec<Value> = events
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    let names: Vec<&str> = events
-        .iter()
-        .filter_map(|event| event["event"].as_str())
-        .collect();
+    assert!(lines.starts_with("ordering/recent-orders: completed, 50 keys"), "{lines}");
+    assert_eq!(mixed.run("warmup context ordering --progress none").run().expect(0).stderr, "");
+    assert_eq!(mixed.run("warmup context ordering -q").run().expect(0).stderr, "");
+    let events = mixed.run("warmup context ordering --progress json").run().expect(0).stderr;
+    let events: Vec<Value> =
+        events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
     assert_eq!(
         names,
         [
@@ -115,18 +83,10 @@ fn colour_is_where_it_is_wanted() {
     let mixed = Mixed::new();
     let coloured = |run: Shopwarm| run.run().expect(0).stdout.contains('\x1b');
     assert!(!coloured(mixed.run("warmup context ordering")));
-    assert!(coloured(
-        mixed.run("warmup context ordering --color always")
-    ));
-    assert!(coloured(
-        mixed
-            .run("warmup context ordering")
-            .env("CLICOLOR_FORCE", "1")
-    ));
+    assert!(coloured(mixed.run("warmup context ordering --color always")));
+    assert!(coloured(mixed.run("warmup context ordering").env("CLICOLOR_FORCE", "1")));
     assert!(!coloured(
-        mixed
-            .run("warmup context ordering --color never")
-            .env("CLICOLOR_FORCE", "1")
+        mixed.run("warmup context ordering --color never").env("CLICOLOR_FORCE", "1")
     ));
 }
 
@@ -134,16 +94,10 @@ fn colour_is_where_it_is_wanted() {
 fn github_actions_get_annotations_and_a_summary() {
     let mixed = Mixed::new();
     let (_dir, summary) = file("summary.md", "before\n");
-    let run = mixed
-        .run("warmup all")
-        .env("GITHUB_ACTIONS", "true")
-        .env("GITHUB_STEP_SUMMARY", &summary);
+    let run =
+        mixed.run("warmup all").env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary);
     let run = run.run().expect(3);
-    let annotations: Vec<&str> = run
-        .stderr
-        .lines()
-        .filter(|line| line.starts_with("::"))
-        .collect();
+    let annotations: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("::")).collect();
     assert_eq!(annotations.len(), 1, "{}", run.stderr);
     assert!(
         annotations[0].starts_with("::error title=shopwarm extra/mixed::1 key failed: "),
@@ -155,19 +109,14 @@ fn github_actions_get_annotations_and_a_summary() {
             && summary.contains("| ✗ | extra/mixed |"),
         "{summary}"
     );
-    let enough = mixed
-        .run("warmup all --fail-under 50%")
-        .env("GITHUB_ACTIONS", "true");
+    let enough = mixed.run("warmup all --fail-under 50%").env("GITHUB_ACTIONS", "true");
     let warned = "::warning title=shopwarm extra/mixed::1 key failed: ";
     assert!(enough.run().expect(0).stderr.contains(warned));
     let down = shopwarm("--demo warmup all --cache-url redis://127.0.0.1:1")
         .env("GITHUB_ACTIONS", "true")
         .env("HOME", mixed.definitions.0.path());
     assert!(
-        down.run()
-            .expect(6)
-            .stderr
-            .contains("::error title=shopwarm run::cannot reach the cache")
+        down.run().expect(6).stderr.contains("::error title=shopwarm run::cannot reach the cache")
     );
 }
 
@@ -176,10 +125,8 @@ fn no_output_repeats_a_secret() {
     let secret = "s3cret-canary";
     let url = format!("postgres://shop:{secret}@127.0.0.1:1/shop?sslpassword={secret}");
     let cache = format!("redis://:{secret}@127.0.0.1:1/0");
-    let (_dir, config) = file(
-        "shopwarm.toml",
-        &format!("database_url = \"{url}\"\ncache_url = \"{cache}\"\n"),
-    );
+    let (_dir, config) =
+        file("shopwarm.toml", &format!("database_url = \"{url}\"\ncache_url = \"{cache}\"\n"));
     let mut outputs = Vec::new();
     for arguments in [
         "--help",
@@ -201,11 +148,8 @@ fn no_output_repeats_a_secret() {
         "man",
         "warmup all --concurrency x",
     ] {
-        let environment = shopwarm(arguments)
-            .database(&url)
-            .cache(&cache)
-            .env("SHOPWARM_PREFIX", "p")
-            .run();
+        let environment =
+            shopwarm(arguments).database(&url).cache(&cache).env("SHOPWARM_PREFIX", "p").run();
         let in_file = shopwarm(arguments).env("SHOPWARM_CONFIG", &config).run();
         let flags = shopwarm(arguments)
             .arg("--database-url")
@@ -224,12 +168,7 @@ fn no_output_repeats_a_secret() {
         format!("rediss://{secret}@127.0.0.1:1"),
         format!("mysql://u:{secret}@h:x/y"),
     ] {
-        outputs.push(
-            shopwarm("warmup all")
-                .database(&broken)
-                .cache("sqlite::memory:")
-                .run(),
-        );
+        outputs.push(shopwarm("warmup all").database(&broken).cache("sqlite::memory:").run());
         outputs.push(
             shopwarm("--demo warmup all")
                 .env("HOME", std::env::temp_dir())
@@ -237,28 +176,18 @@ fn no_output_repeats_a_secret() {
                 .arg(&broken)
                 .run(),
         );
-        outputs.push(
-            shopwarm("config show")
-                .database(&broken)
-                .cache(&broken)
-                .run(),
-        );
+        outputs.push(shopwarm("config show").database(&broken).cache(&broken).run());
     }
     for output in outputs {
-        assert!(
-            !output.stdout.contains(secret) && !output.stderr.contains(secret),
-            "{output:?}"
-        );
+        assert!(!output.stdout.contains(secret) && !output.stderr.contains(secret), "{output:?}");
         assert!(!output.stderr.contains("panicked"), "{output:?}");
     }
 }
 
 #[test]
 fn a_secret_may_come_from_a_file() {
-    let (database, redis) = (
-        shop::database(Dialect::Postgres),
-        Redis::start(&["--requirepass", "pass"]),
-    );
+    let (database, redis) =
+        (shop::database(Dialect::Postgres), Redis::start(&["--requirepass", "pass"]));
     let (_one, database) = file("database", &format!("{}\n", database.url()));
     let (_two, cache) = file("cache", &redis.url().replace("redis://", "redis://:pass@"));
     let run = shopwarm("warmup context ordering -q")
@@ -272,22 +201,13 @@ fn a_secret_may_come_from_a_file() {
 #[test]
 fn a_reader_that_leaves_is_no_error() {
     let mixed = Mixed::new();
-    for arguments in [
-        "warmup context ordering",
-        "strategies -v",
-        "completions zsh",
-        "man",
-        "config show",
-    ] {
+    for arguments in
+        ["warmup context ordering", "strategies -v", "completions zsh", "man", "config show"]
+    {
         let mut child = mixed.run(arguments).start();
         drop(child.stdin.take());
         let mut first = [0; 1];
-        child
-            .stdout
-            .take()
-            .expect("piped")
-            .read_exact(&mut first)
-            .expect("some output");
+        child.stdout.take().expect("piped").read_exact(&mut first).expect("some output");
         let done = finish(child).expect(0);
         assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
     }
@@ -297,11 +217,8 @@ fn a_reader_that_leaves_is_no_error() {
 fn nothing_is_configured_and_it_says_what_to_do() {
     let run = shopwarm("warmup all").run().expect(4);
     assert!(
-        run.stderr
-            .contains("no database and no cache are configured")
-            && run
-                .stderr
-                .contains("set DATABASE_URL and CACHE_URL, or try --demo"),
+        run.stderr.contains("no database and no cache are configured")
+            && run.stderr.contains("set DATABASE_URL and CACHE_URL, or try --demo"),
         "{}",
         run.stderr
     );
@@ -312,11 +229,5 @@ fn nothing_is_configured_and_it_says_what_to_do() {
         "{}",
         help.stderr
     );
-    assert!(
-        shopwarm("--version")
-            .run()
-            .expect(0)
-            .stdout
-            .starts_with("shopwarm ")
-    );
+    assert!(shopwarm("--version").run().expect(0).stdout.starts_with("shopwarm "));
 }

@@ -40,10 +40,7 @@ fn table(rows: u32) -> Database {
 /// A command about these definitions alone.
 fn command(arguments: &str, definitions: &str, database: &Database, cache: &str) -> Shopwarm {
     let (dir, path) = file("own.toml", definitions);
-    let command = shopwarm(arguments)
-        .database(database.url())
-        .cache(cache)
-        .contexts(&path);
+    let command = shopwarm(arguments).database(database.url()).cache(cache).contexts(&path);
     // As long as the test runs.
     std::mem::forget(dir);
     command
@@ -56,9 +53,7 @@ async fn manifests(cache: &dyn Cache, prefix: &str, strategy: &str) -> Vec<KeyMa
 
 /// The keys of a manifest; none comes twice.
 async fn keys(cache: &dyn Cache, prefix: &str, manifest: &KeyManifest) -> Keys {
-    let chunks = manifest::keys(cache, prefix, manifest)
-        .try_collect::<Vec<_>>()
-        .await;
+    let chunks = manifest::keys(cache, prefix, manifest).try_collect::<Vec<_>>().await;
     let all = chunks.expect("all of them").concat();
     assert_eq!(all.len() as u64, manifest.keys);
     let keys: Keys = all.iter().cloned().collect();
@@ -99,14 +94,11 @@ fn a_run_leaves_exactly_the_keys_that_it_wrote() {
         caches::on(url, |cache| async move {
             let cache = cache.as_ref();
             let mut sum = Keys::new();
-            for (id, start, count) in [
-                ("own/many", "shop:P:", 10_000),
-                ("own/odd", "shop:Q:", 2_999),
-            ] {
+            for (id, start, count) in
+                [("own/many", "shop:P:", 10_000), ("own/odd", "shop:Q:", 2_999)]
+            {
                 let all = manifests(cache, "shop:", id).await;
-                let [manifest] = all.as_slice() else {
-                    panic!("{all:?}")
-                };
+                let [manifest] = all.as_slice() else { panic!("{all:?}") };
                 assert_eq!(manifest.run_id, run["run_id"].as_str().expect("an id"));
                 assert_eq!((manifest.keys, manifest.complete), (count, true));
                 assert!(manifest.began_at > before && manifest.ended_at > before);
@@ -121,16 +113,9 @@ fn a_run_leaves_exactly_the_keys_that_it_wrote() {
             let others = all.iter().filter(|key| !ours(key)).cloned().collect();
             assert_eq!(sum, others);
             // They end with the keys.
-            let lists = all
-                .iter()
-                .filter(|key| key.starts_with(b"shop:shopwarm:keys:"));
+            let lists = all.iter().filter(|key| key.starts_with(b"shop:shopwarm:keys:"));
             for list in lists {
-                let ttl = cache
-                    .read(list)
-                    .await
-                    .expect("an answer")
-                    .expect("there")
-                    .ttl;
+                let ttl = cache.read(list).await.expect("an answer").expect("there").ttl;
                 let ttl = ttl.expect("known").expect("a time").as_secs();
                 assert!((7000..=7200).contains(&ttl), "{ttl}");
             }
@@ -146,13 +131,8 @@ fn a_run_leaves_exactly_the_keys_that_it_wrote() {
             let expected = [again, run].map(|run| run["run_id"].as_str().expect("an id"));
             assert_eq!(ids, expected);
             assert!(all[0].complete);
-            assert_eq!(
-                keys(cache, "shop:", &all[0]).await,
-                keys(cache, "shop:", &all[1]).await
-            );
-            manifest::forget(cache, "shop:", &all[0])
-                .await
-                .expect("forgotten");
+            assert_eq!(keys(cache, "shop:", &all[0]).await, keys(cache, "shop:", &all[1]).await);
+            manifest::forget(cache, "shop:", &all[0]).await.expect("forgotten");
             assert_eq!(manifests(cache, "shop:", "own/odd").await, all[1..]);
             assert_eq!(manifests(cache, "shop:", "own/many").await.len(), 1);
             assert_eq!(manifests(cache, "", "own/many").await, []);
@@ -192,10 +172,7 @@ fn a_run_that_was_not_whole_is_not_called_complete() {
             .map(|(id, (keys, complete))| (id.to_owned(), keys, complete))
     };
     assert_eq!(left("warmup all", 3), expected((299, false), (300, true)));
-    assert_eq!(
-        left("warmup all --limit 5", 0),
-        expected((5, false), (5, false))
-    );
+    assert_eq!(left("warmup all --limit 5", 0), expected((5, false), (5, false)));
     let missing = left("warmup all --mode only-missing", 3);
     assert_eq!(missing, expected((299, false), (300, false)));
     let named = left("warmup keys P:1 P:2 P:9999", 0);
@@ -207,12 +184,8 @@ fn a_run_that_was_not_whole_is_not_called_complete() {
 fn what_is_over_is_forgotten_and_a_list_that_is_gone_is_noticed() {
     let (database, redis) = (table(9000), Redis::start(&[]));
     let warm = || {
-        let run = command(
-            "warmup strategy own/many -o json",
-            &definitions(),
-            &database,
-            &redis.url(),
-        );
+        let run =
+            command("warmup strategy own/many -o json", &definitions(), &database, &redis.url());
         calm(run.run()).expect(0);
     };
     let fields = || redis.cli(&["HKEYS", "shopwarm:keys"]);
@@ -220,14 +193,7 @@ fn what_is_over_is_forgotten_and_a_list_that_is_gone_is_noticed() {
     let first = fields();
     let old = "own/many 0-0";
     let over = r#"{"keys":1,"began_at":"2020-01-01T00:00:00Z","ended_at":"2020-01-01T00:00:00Z","expires_at":"2020-01-02T00:00:00Z","complete":true}"#;
-    redis.cli(&[
-        "HSET",
-        "shopwarm:keys",
-        old,
-        over,
-        "of a later version",
-        "?",
-    ]);
+    redis.cli(&["HSET", "shopwarm:keys", old, over, "of a later version", "?"]);
     redis.cli(&["RPUSH", "shopwarm:keys:own/many:0-0", "x"]);
     warm();
     let left = fields();
@@ -240,9 +206,7 @@ fn what_is_over_is_forgotten_and_a_list_that_is_gone_is_noticed() {
         redis.cli(how);
         caches::on(&redis.url(), |cache| async move {
             let all = manifests(cache.as_ref(), "", "own/many").await;
-            let keys = manifest::keys(cache.as_ref(), "", &all[1])
-                .try_collect::<Vec<_>>()
-                .await;
+            let keys = manifest::keys(cache.as_ref(), "", &all[1]).try_collect::<Vec<_>>().await;
             keys.expect_err("not all");
         });
     };
@@ -264,17 +228,13 @@ fn a_user_who_may_not_leave_them_warms_all_the_same() {
     let run = calm(command("warmup all -o json", &definitions(), &database, &url).run());
     let report = run.expect(0).json();
     let warnings = report["warnings"].as_array().expect("one");
-    let [warning] = warnings.as_slice() else {
-        panic!("{warnings:?}")
-    };
+    let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
     let warning = warning.as_str().expect("a text");
     for word in ["no key list", "rpush"] {
         assert!(warning.contains(word), "{warning}");
     }
     assert_eq!(report["totals"]["warmed"], 8999);
-    let doctor = command("doctor", &definitions(), &database, &url)
-        .run()
-        .expect(0);
+    let doctor = command("doctor", &definitions(), &database, &url).run().expect(0);
     for word in ["RPUSH", "HDEL", "the lists of written keys", "+rpush +hdel"] {
         assert!(doctor.stdout.contains(word), "{word} in\n{}", doctor.stdout);
     }

@@ -17,9 +17,7 @@ use crate::support::site::Site;
 fn start(rows: u32, redis: &Redis, arguments: &str) -> (Child, impl Sized) {
     let (dir, contexts) = bulk(&[rows]);
     let database = Sqlite::database();
-    let child = warm(&contexts, database.url(), redis.url())
-        .args(arguments)
-        .start();
+    let child = warm(&contexts, database.url(), redis.url()).args(arguments).start();
     (child, (dir, database))
 }
 
@@ -32,9 +30,7 @@ fn send(child: &Child, signal: &str) {
 fn seconds_limited(report: &Value, by: &str) -> f64 {
     let limited = report["pace"]["limited_by"].as_array().expect("a list");
     let seconds = limited.iter().find(|limited| limited["by"] == by);
-    seconds.map_or(0.0, |limited| {
-        limited["seconds"].as_f64().expect("a number")
-    })
+    seconds.map_or(0.0, |limited| limited["seconds"].as_f64().expect("a number"))
 }
 
 #[test]
@@ -53,11 +49,7 @@ fn keys_leave_at_the_rate_and_evenly() {
         last = now;
     }
     let run = calm(finish(child)).expect(0);
-    assert!(
-        begun.elapsed() >= Duration::from_millis(2800),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() >= Duration::from_millis(2800), "{:?}", begun.elapsed());
     // A batch of 500 at once would be 5,000 a second; the two slices that may come late are 1,500.
     assert!(most <= 2500.0, "{most} keys/s");
     let report = run.json();
@@ -76,11 +68,7 @@ fn bytes_have_a_rate_too() {
     let (child, _kept) = start(1000, &redis, "--max-bytes-rate 200kB");
     let run = calm(finish(child)).expect(0);
     // A key and its value have more than 400 bytes.
-    assert!(
-        begun.elapsed() >= Duration::from_millis(1900),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() >= Duration::from_millis(1900), "{:?}", begun.elapsed());
     assert!(seconds_limited(&run.json(), "bytes rate") > 0.2);
     true_counts(&run, &redis);
 }
@@ -114,10 +102,7 @@ fn signals_halve_and_double_the_pace() {
     let mut said = Said::of(&mut child);
     send(&child, "USR1");
     let halved = said.wait_for("pace_changed");
-    assert_eq!(
-        (&halved["change"], &halved["rate"]),
-        (&json!("halved"), &json!(500))
-    );
+    assert_eq!((&halved["change"], &halved["rate"]), (&json!("halved"), &json!(500)));
     // Keys leave at it.
     for _ in 0..3 {
         until("it holds", || said.wait_for("progress")["rate"] == 500);
@@ -127,10 +112,7 @@ fn signals_halve_and_double_the_pace() {
     for rate in [2000, 4000, 8000] {
         send(&child, "USR2");
         let doubled = said.wait_for("pace_changed");
-        assert_eq!(
-            (&doubled["change"], &doubled["rate"]),
-            (&json!("doubled"), &json!(rate))
-        );
+        assert_eq!((&doubled["change"], &doubled["rate"]), (&json!("doubled"), &json!(rate)));
     }
     let progress = said.wait_for("progress");
     assert_eq!(progress["rate"], 8000);
@@ -138,10 +120,7 @@ fn signals_halve_and_double_the_pace() {
     said.read_on();
     let run = finish(child).expect(130);
     let pace = &run.json()["pace"];
-    assert_eq!(
-        (&pace["rate"], &pace["lowest_rate"]),
-        (&json!(8000), &json!(500))
-    );
+    assert_eq!((&pace["rate"], &pace["lowest_rate"]), (&json!(8000), &json!(500)));
 }
 
 #[test]
@@ -160,15 +139,9 @@ fn a_run_without_a_rate_is_halved_from_what_it_does() {
         assert!(is_halved || halved["change"] == "not halved", "{halved}");
         is_halved && halved["rate"].as_u64().is_some_and(|rate| rate > 100)
     });
-    until("that holds it back", || {
-        said.wait_for("progress")["limited_by"].is_string()
-    });
+    until("that holds it back", || said.wait_for("progress")["limited_by"].is_string());
     send(&child, "USR2");
-    assert_eq!(
-        said.wait_for("pace_changed")["rate"],
-        json!(null),
-        "as before"
-    );
+    assert_eq!(said.wait_for("pace_changed")["rate"], json!(null), "as before");
     send(&child, "INT");
     said.read_on();
     finish(child).expect(130);
@@ -178,11 +151,8 @@ fn a_run_without_a_rate_is_halved_from_what_it_does() {
 fn a_gentle_run_gives_way_and_recovers() {
     let redis = Redis::start(&["--enable-debug-command", "local"]);
     // Slow enough to see, if nothing happens.
-    let (mut child, _kept) = start(
-        2_000_000,
-        &redis,
-        "--gentle --max-cache-latency 60ms --progress json",
-    );
+    let (mut child, _kept) =
+        start(2_000_000, &redis, "--gentle --max-cache-latency 60ms --progress json");
     let mut said = Said::of(&mut child);
     until("it is up to speed", || {
         let progress = said.wait_for("progress");
@@ -191,10 +161,7 @@ fn a_gentle_run_gives_way_and_recovers() {
     // Somebody keeps the server busy: every client has to wait.
     let limited = |said: &mut Said| {
         let progress = said.wait_for("progress");
-        let by = progress["limited_by"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let by = progress["limited_by"].as_str().unwrap_or_default().to_owned();
         (by, progress["rate"].as_u64())
     };
     let slowed = std::cell::Cell::new(false);
@@ -204,18 +171,13 @@ fn a_gentle_run_gives_way_and_recovers() {
         slowed.set(by.starts_with("cache latency") && rate.is_some());
         slowed.get()
     });
-    until("it recovers", || {
-        said.wait_for("progress")["rate"] == json!(null)
-    });
+    until("it recovers", || said.wait_for("progress")["rate"] == json!(null));
     send(&child, "INT");
     said.read_on();
     let run = finish(child).expect(130);
     let report = run.json();
     assert_eq!(report["pace"]["gentle"], json!(true));
-    assert!(
-        seconds_limited(&report, "cache latency") > 0.0,
-        "{report:#}"
-    );
+    assert!(seconds_limited(&report, "cache latency") > 0.0, "{report:#}");
     let totals = &report["totals"];
     assert_eq!([count(totals, "failed"), count(totals, "unknown")], [0, 0]);
 }
@@ -232,8 +194,7 @@ fn a_gentle_run_gives_way_to_the_databases_clients() {
         let mut said = Said::of(&mut child);
         until("the database holds it back", || {
             let by = said.wait_for("progress")["limited_by"].clone();
-            by.as_str()
-                .is_some_and(|by| by.starts_with("database latency"))
+            by.as_str().is_some_and(|by| by.starts_with("database latency"))
         });
         until("it falls to the floor", || {
             let rate = said.wait_for("progress")["rate"].as_u64();
@@ -242,10 +203,7 @@ fn a_gentle_run_gives_way_to_the_databases_clients() {
         send(&child, "INT");
         said.read_on();
         let report = finish(child).expect(130).json();
-        assert!(
-            seconds_limited(&report, "database latency") > 0.0,
-            "{report:#}"
-        );
+        assert!(seconds_limited(&report, "database latency") > 0.0, "{report:#}");
     }
 }
 
@@ -254,15 +212,10 @@ fn a_gentle_run_on_files_watches_nothing_and_says_so() {
     let (_dir, contexts) = bulk(&[3000]);
     let (database, files) = (Sqlite::database(), tempfile::tempdir().expect("a folder"));
     let cache = format!("sqlite:{}/cache.db", files.path().display());
-    let run = warm(&contexts, database.url(), cache)
-        .args("--gentle")
-        .run();
+    let run = warm(&contexts, database.url(), cache).args("--gentle").run();
     let report = calm(run).expect(0).json();
     let warning = report["warnings"][0].as_str().expect("a warning");
-    assert!(
-        warning.contains("neither the database nor the cache can be watched"),
-        "{warning}"
-    );
+    assert!(warning.contains("neither the database nor the cache can be watched"), "{warning}");
     assert_eq!(report["totals"]["warmed"], 3000);
 }
 
@@ -281,19 +234,12 @@ fn a_server_changes_the_pace_of_its_runs() {
     let path = format!("/admin/runs/{run}");
     let patch = |body: Value| server.ask("PATCH", &path).json(&body).send();
     until("it is under way", || keys(&site.lab.redis) > 20);
-    assert_eq!(
-        patch(json!({ "rate": 2000 })).expect(200).json()["rate"],
-        2000
-    );
+    assert_eq!(patch(json!({ "rate": 2000 })).expect(200).json()["rate"], 2000);
     let gentle = patch(json!({ "gentle": true })).expect(200).json();
     assert_eq!(gentle["gentle"], json!(true));
     patch(json!({ "gentle": false })).expect(200);
-    for wrong in [
-        json!({}),
-        json!({ "rate": 0 }),
-        json!({ "speed": 1 }),
-        json!({ "rate": "fast" }),
-    ] {
+    for wrong in [json!({}), json!({ "rate": 0 }), json!({ "speed": 1 }), json!({ "rate": "fast" })]
+    {
         patch(wrong).expect(422);
     }
     // The process's signals are for all of its runs.
@@ -303,24 +249,15 @@ fn a_server_changes_the_pace_of_its_runs() {
         rate["rate"] == 1000
     });
     patch(json!({ "rate": null })).expect(200);
-    until("it has ended", || {
-        server.json(&path)["status"] == "finished"
-    });
+    until("it has ended", || server.json(&path)["status"] == "finished");
     let report = &server.json(&path)["report"];
     assert_eq!(report["outcome"], "complete");
     assert_eq!(report["pace"]["rate"], json!(null));
     assert!(seconds_limited(report, "rate") > 0.1, "{report:#}");
     patch(json!({ "rate": 5 })).expect(409);
-    server
-        .ask("PATCH", "/admin/runs/none")
-        .json(&json!({ "rate": 5 }))
-        .send()
-        .expect(404);
+    server.ask("PATCH", "/admin/runs/none").json(&json!({ "rate": 5 })).send().expect(404);
     let audited = server.said();
-    assert!(
-        audited.contains("method=PATCH") && audited.contains(&run),
-        "{audited}"
-    );
+    assert!(audited.contains("method=PATCH") && audited.contains(&run), "{audited}");
     let events = server.get(&format!("{path}/events")).expect(200);
     assert!(events.body.contains("pace_changed"), "{}", events.body);
     // Nothing runs: the signal changes nothing, and ends nothing.
@@ -337,13 +274,8 @@ fn a_job_can_have_a_pace() {
     let server = site.serve();
     let job = &server.json("/admin/schedule")["jobs"][0];
     assert_eq!((&job["rate"], &job["gentle"]), (&json!(5000), &json!(true)));
-    let ran = server
-        .ask("POST", "/admin/schedule/slow/run?wait=true")
-        .send();
-    assert_eq!(
-        ran.expect(200).json()["report"]["pace"]["gentle"],
-        json!(true)
-    );
+    let ran = server.ask("POST", "/admin/schedule/slow/run?wait=true").send();
+    assert_eq!(ran.expect(200).json()["report"]["pace"]["gentle"], json!(true));
 }
 
 #[test]
@@ -360,11 +292,7 @@ fn a_pace_that_is_none_is_refused() {
     }
     for (setting, word) in [("rate = 0", "from 1"), ("max_cache_latency = \"x\"", "2ms")] {
         let (_dir, path) = file("shopwarm.toml", setting);
-        let run = shopwarm("config check")
-            .arg("--config")
-            .arg(path)
-            .run()
-            .expect(4);
+        let run = shopwarm("config check").arg("--config").arg(path).run().expect(4);
         assert!(run.stderr.contains(word), "{setting}: {}", run.stderr);
     }
 }
@@ -380,10 +308,7 @@ fn what_is_said_last_of_gentleness_holds() {
         }
         let document = command.arg("--config").arg(path).run().expect(0).json();
         let mut all = document["settings"].as_array().expect("a list").iter();
-        let found = all
-            .find(|s| s["name"] == "gentle")
-            .expect("it is shown")
-            .clone();
+        let found = all.find(|s| s["name"] == "gentle").expect("it is shown").clone();
         let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
         (text("value"), text("from"))
     };
@@ -392,10 +317,7 @@ fn what_is_said_last_of_gentleness_holds() {
     let off = [("SHOPWARM_GENTLE", "0")];
     let latency = [("SHOPWARM_MAX_DB_LATENCY", "20ms")];
     assert_eq!(shown(&path, flag, &[]), is("true", "flag"));
-    assert_eq!(
-        shown(&path, "", &latency),
-        is("true", "environment SHOPWARM_MAX_DB_LATENCY")
-    );
+    assert_eq!(shown(&path, "", &latency), is("true", "environment SHOPWARM_MAX_DB_LATENCY"));
     let by_variable = is("false", "environment SHOPWARM_GENTLE");
     assert_eq!(shown(&gentle, "", &off), by_variable);
     assert_eq!(shown(&gentle, "", &[off, latency].concat()), by_variable);
@@ -407,11 +329,8 @@ fn what_is_said_last_of_gentleness_holds() {
 fn a_run_that_only_looks_has_no_pace() {
     let site = Site::shop(Dialect::Sqlite);
     site.config("gentle = true\nrate = 500");
-    let look = site
-        .serve()
-        .post_json("/admin/warmup/all", &json!({ "dry_run": true }))
-        .expect(200)
-        .json();
+    let look =
+        site.serve().post_json("/admin/warmup/all", &json!({ "dry_run": true })).expect(200).json();
     assert_eq!(look["report"]["pace"], json!(null), "{look:#}");
 }
 
@@ -420,10 +339,7 @@ fn a_body_that_says_null_has_no_rate() {
     let site = Site::shop(Dialect::Sqlite);
     site.config("rate = 7000");
     let server = site.serve();
-    for (body, rate) in [
-        (json!({}), json!(7000)),
-        (json!({ "rate": null }), json!(null)),
-    ] {
+    for (body, rate) in [(json!({}), json!(7000)), (json!({ "rate": null }), json!(null))] {
         let ran = server.post_json("/admin/warmup/all", &body);
         let pace = ran.expect(200).json()["report"]["pace"].clone();
         assert_eq!(pace.get("rate").unwrap_or(&json!(null)), &rate, "{body}");
@@ -437,11 +353,7 @@ fn what_is_read_back_is_read_at_the_pace_it_was_written() {
     let (child, _kept) = start(1000, &redis, "--rate 1000 --verify");
     calm(finish(child)).expect(0);
     // A second to write and a second to read, but for two slices.
-    assert!(
-        begun.elapsed() >= Duration::from_millis(1850),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() >= Duration::from_millis(1850), "{:?}", begun.elapsed());
 }
 
 /// What a process says on stderr, a JSON object a line.

@@ -40,12 +40,8 @@ fn definitions() -> String {
             one("pack", "format = \"msgpack\""),
             one("both", "format = \"msgpack\"\ncompress = \"zstd\""),
             one("php", "format = \"php\"\ncompress = \"gzip\""),
-            strategy(
-                "text",
-                "text",
-                "text:{_id}",
-                "SELECT id AS _id, body FROM t",
-            ) + "compress = \"zstd\"\n",
+            strategy("text", "text", "text:{_id}", "SELECT id AS _id, body FROM t")
+                + "compress = \"zstd\"\n",
         ]
         .concat(),
     )
@@ -92,10 +88,7 @@ print(json.dumps(out))",
                 .is_some_and(|text| text.starts_with("{\"id\":1,\"price\":12.50"))
         );
         assert_eq!(read["packed"], true, "{dialect:?}");
-        let verified = lab
-            .with(&definitions(), "verify all -o json")
-            .run()
-            .expect(0);
+        let verified = lab.with(&definitions(), "verify all -o json").run().expect(0);
         assert_eq!(verified.json()["totals"]["identical"], 16, "{dialect:?}");
     }
 }
@@ -117,9 +110,8 @@ fn php_and_node_read_what_they_have_functions_for() {
 
 #[test]
 fn python_would_have_written_the_same_messages() {
-    let mut texts: Vec<String> = ["null", "true", "[]", "{}", "\"\"", "1.5", "-0.0", "1e300"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut texts: Vec<String> =
+        ["null", "true", "[]", "{}", "\"\"", "1.5", "-0.0", "1e300"].map(str::to_owned).to_vec();
     for power in 0..63 {
         for off in [-1, 0, 1] {
             let number = (1_i64 << power) + off;
@@ -175,25 +167,15 @@ print('null')",
         "",
         Some(&lab.redis),
     );
-    let dry = lab
-        .with(&definitions, "dry-run all -o json")
-        .run()
-        .expect(0);
+    let dry = lab.with(&definitions, "dry-run all -o json").run().expect(0);
     let totals = &dry.json()["totals"];
     // Gzip is nothing that a reader of zstd can read.
     let classes = ["identical", "different"].map(|class| totals[class].as_u64());
     assert_eq!(classes, [Some(15), Some(1)]);
-    let shown = lab
-        .with(&definitions, "keys get -v both:2")
-        .run()
-        .expect(0)
-        .stdout;
+    let shown = lab.with(&definitions, "keys get -v both:2").run().expect(0).stdout;
     assert!(shown.contains("string (MessagePack, zstd), "), "{shown}");
     assert!(shown.contains("\"price\": 3.0"), "{shown}");
-    let skipped = lab
-        .with(&definitions, "warmup all --skip-identical -o json")
-        .run()
-        .expect(0);
+    let skipped = lab.with(&definitions, "warmup all --skip-identical -o json").run().expect(0);
     assert_eq!(counts(&skipped.json()["totals"]), [16, 0, 0, 0]);
     let verified = lab.with(&definitions, "verify all -o json").run().expect(0);
     assert_eq!(verified.json()["totals"]["identical"], 16);
@@ -203,12 +185,7 @@ print('null')",
 fn the_embedded_cache_keeps_frames_too() {
     let lab = lab(Dialect::Sqlite);
     let cache = Embedded::new();
-    let run = |arguments: &str| {
-        cache
-            .on(lab.with(&definitions(), arguments))
-            .run()
-            .expect(0)
-    };
+    let run = |arguments: &str| cache.on(lab.with(&definitions(), arguments)).run().expect(0);
     run("warmup all");
     let verified = run("verify all -o json").json();
     assert_eq!(verified["totals"]["identical"], 16);
@@ -232,14 +209,8 @@ fn what_messagepack_cannot_hold_fails_by_name() {
     let report = lab.warm(&own(&["b"], &all)).expect(3).strategy("own/b");
     assert_eq!(counts(&report), [1, 0, 2, 0]);
     let errors = errors(&report);
-    assert!(
-        errors[0].starts_with("b:2: n: 18446744073709551616 does not fit"),
-        "{errors:?}"
-    );
-    assert!(
-        errors[1].starts_with("b:3: doc.a[0]: 0.1000000000000000055511"),
-        "{errors:?}"
-    );
+    assert!(errors[0].starts_with("b:2: n: 18446744073709551616 does not fit"), "{errors:?}");
+    assert!(errors[1].starts_with("b:3: doc.a[0]: 0.1000000000000000055511"), "{errors:?}");
     // Digits that are a string are all kept.
     let all = all + "numbers = \"string\"\n";
     let report = lab.warm(&own(&["b"], &all)).expect(0).strategy("own/b");
@@ -251,26 +222,14 @@ fn what_does_not_go_with_compression_is_said_before_the_run() {
     let lab = Lab::things(Dialect::Sqlite);
     let sql = "SELECT id, name FROM things";
     for (shape, more, expected) in [
-        (
-            "hash",
-            "compress = \"gzip\"",
-            "compress: only for a value that Redis keeps",
-        ),
-        (
-            "object",
-            "compress_from = 10",
-            "compress_from: nothing is compressed",
-        ),
+        ("hash", "compress = \"gzip\"", "compress: only for a value that Redis keeps"),
+        ("object", "compress_from = 10", "compress_from: nothing is compressed"),
         (
             "object",
             "compress = \"lz4\"\nversion_field = \"id\"",
             "version_field: the cache can compare versions only in plain JSON; leave out `compress`",
         ),
-        (
-            "object",
-            "compress = \"brotli\"",
-            "unknown value `brotli`: use one of ",
-        ),
+        ("object", "compress = \"brotli\"", "unknown value `brotli`: use one of "),
     ] {
         let one = strategy("x", shape, "x:{id}", sql) + more;
         let run = lab.warm(&own(&["things"], &one)).expect(4);

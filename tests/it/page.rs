@@ -63,10 +63,7 @@ fn the_whole_shop_is_warmed_and_its_report_read() {
     assert!(past.contains(&format!("{warmed} / {warmed}")), "{past}");
     until("the last complete runs", || {
         let never = page.texts("#strategies .when");
-        never
-            .iter()
-            .all(|when| !when.contains("never"))
-            .then_some(())
+        never.iter().all(|when| !when.contains("never")).then_some(())
     });
 
     page.click("#past tbody button");
@@ -74,10 +71,7 @@ fn the_whole_shop_is_warmed_and_its_report_read() {
     for expected in ["complete", "admin API", "catalog/hot-products"] {
         assert!(report.contains(expected), "{expected} in {report}");
     }
-    assert!(
-        report.contains(&format!("{warmed} of {warmed} keys (100.0%)")),
-        "{report}"
-    );
+    assert!(report.contains(&format!("{warmed} of {warmed} keys (100.0%)")), "{report}");
     page.click("#report button");
     until("the address without the report", || {
         let address = page.script("return location.hash", json!([]));
@@ -111,9 +105,7 @@ fn a_run_of_somebody_else_is_seen_and_stopped() {
     let progress = "return Number(document.querySelector('[role=progressbar]').ariaValueNow)";
     let progress = || page.script(progress, json!([])).as_f64().unwrap_or(0.0);
     let before = until("progress", || Some(progress()).filter(|now| *now > 0.0));
-    until("more progress", || {
-        Some(progress()).filter(|now| *now > before)
-    });
+    until("more progress", || Some(progress()).filter(|now| *now > before));
 
     page.click("#strategies .act");
     page.click(START);
@@ -167,10 +159,7 @@ fn a_run_that_was_not_whole_says_so() {
     page.click("[data-key='strategy own/broken']");
     page.click(START);
     page.sees(&format!("{RUN}[data-outcome]"), "incomplete");
-    page.sees(
-        &format!("{RUN} .verdict"),
-        "1 of 1 strategy failed (own/broken)",
-    );
+    page.sees(&format!("{RUN} .verdict"), "1 of 1 strategy failed (own/broken)");
     let counts = page.text(&format!("{RUN} .counts"));
     assert!(counts.starts_with("0 of 1 strategy, "), "{counts}");
     page.sees("#past tbody tr", "1 of 1 strategy failed");
@@ -178,10 +167,7 @@ fn a_run_that_was_not_whole_says_so() {
         return colour('.bar.failed i').backgroundColor === colour('.bars .why').color";
     assert_eq!(page.script(colours, json!([])), true);
     page.click("#past tbody button");
-    page.sees(
-        "#report",
-        "incomplete: 1 of 1 strategy failed (own/broken); ",
-    );
+    page.sees("#report", "incomplete: 1 of 1 strategy failed (own/broken); ");
     nothing_odd(&page);
 }
 
@@ -230,10 +216,8 @@ fn what_definitions_say_stays_text() {
     let script =
         "<img src=x onerror=\"document.title='had'\"><script>document.title='had'</script>";
     let hostile = [script, &"x".repeat(200)].concat();
-    let mut definitions = own(
-        &["t"],
-        &strategy("t", "object", "<b>K</b>:{id}", "SELECT id, v FROM t"),
-    );
+    let mut definitions =
+        own(&["t"], &strategy("t", "object", "<b>K</b>:{id}", "SELECT id, v FROM t"));
     definitions += &format!(
         "description = {}\ntags = [{}, \"\\u202egat\"]\n",
         Value::from(hostile.as_str()),
@@ -282,12 +266,7 @@ fn a_server_that_goes_and_comes_is_said_in_words() {
     lab.redis.pause();
     page.sees("#past-note", "Not known at the moment.");
     lab.redis.resume();
-    until("the runs again", || {
-        page.texts("#past-note")
-            .iter()
-            .all(String::is_empty)
-            .then_some(())
-    });
+    until("the runs again", || page.texts("#past-note").iter().all(String::is_empty).then_some(()));
     drop(server);
     page.sees("#state", "no answer");
     page.sees("#running-note", "The server does not answer.");
@@ -305,16 +284,11 @@ fn a_server_that_goes_and_comes_is_said_in_words() {
 fn a_run_is_as_its_job_says_unless_the_dialog_says_otherwise() {
     let lab = Lab::empty(Dialect::Sqlite);
     lab.database.sql(NUMBERS);
-    let definitions = own(
-        &["n"],
-        &strategy("n", "object", "N:{id}", "SELECT id FROM n"),
-    );
+    let definitions = own(&["n"], &strategy("n", "object", "N:{id}", "SELECT id FROM n"));
     let job = "mode = \"only-missing\"\n[schedule.few]\ncron = \"0 2 * * *\"\nwarmup = \"all\"\nlimit = 3\ngentle = true\n\
         [schedule.far]\ncron = \"0 3 * * *\"\nwarmup = \"all\"\ntimezone = \"Europe/Berlin\"\n";
     let (_dir, config) = file("shopwarm.toml", job);
-    let serve = lab
-        .with(&definitions, "serve")
-        .env("SHOPWARM_CONFIG", &config);
+    let serve = lab.with(&definitions, "serve").env("SHOPWARM_CONFIG", &config);
     let server = Serve::start(serve);
     let page = server.page();
     let chosen = || {
@@ -324,10 +298,7 @@ fn a_run_is_as_its_job_says_unless_the_dialog_says_otherwise() {
     };
     let last = || {
         page.sees(&format!("{RUN}[data-outcome]"), "complete");
-        let id = page.script(
-            "return document.querySelector('.run').dataset.run",
-            json!([]),
-        );
+        let id = page.script("return document.querySelector('.run').dataset.run", json!([]));
         let id = id.as_str().expect("an id");
         server.get(&format!("/admin/runs/{id}"))["report"].take()
     };
@@ -340,10 +311,7 @@ fn a_run_is_as_its_job_says_unless_the_dialog_says_otherwise() {
     assert_eq!(chosen(), json!(["only-missing", true, false]));
     page.click(START);
     let run = last();
-    assert_eq!(
-        (&run["job"], &run["totals"]["warmed"]),
-        (&json!("few"), &json!(3))
-    );
+    assert_eq!((&run["job"], &run["totals"]["warmed"]), (&json!("few"), &json!(3)));
     assert!(run["pace"].is_object(), "gently: {run:#}");
 
     page.click("[data-key='job few']");
@@ -373,20 +341,9 @@ fn a_run_is_as_its_job_says_unless_the_dialog_says_otherwise() {
 fn a_run_says_how_long_it_takes_and_what_holds_it_back() {
     let lab = Lab::empty(Dialect::Sqlite);
     lab.database.sql(NUMBERS);
-    let one = |name: &str| {
-        strategy(
-            name,
-            "object",
-            &format!("{name}:{{id}}"),
-            "SELECT id FROM n",
-        )
-    };
-    let few = strategy(
-        "few",
-        "object",
-        "few:{id}",
-        "SELECT id FROM n WHERE id <= 10",
-    ) + "priority = 9\n";
+    let one = |name: &str| strategy(name, "object", &format!("{name}:{{id}}"), "SELECT id FROM n");
+    let few =
+        strategy("few", "object", "few:{id}", "SELECT id FROM n WHERE id <= 10") + "priority = 9\n";
     let definitions = own(&["n"], &(few + &one("a") + &one("b")));
     lab.warm(&definitions).expect(0);
     let server = Serve::start(lab.with(&definitions, "serve --rate 100 --batch-size 20"));
@@ -400,12 +357,7 @@ fn a_run_says_how_long_it_takes_and_what_holds_it_back() {
     title(&page, "running: shopwarm");
     let whole = "return document.querySelector('.bar.whole').ariaValueText";
     let whole = page.script(whole, json!([]));
-    assert!(
-        whole
-            .as_str()
-            .is_some_and(|text| text.contains("1 of 3 strategies")),
-        "{whole}"
-    );
+    assert!(whole.as_str().is_some_and(|text| text.contains("1 of 3 strategies")), "{whole}");
     // A bar is full of what is done, and shows no failure where there is none.
     let bars = "return [...document.querySelectorAll('.bars .bar')].map((bar) => [
         bar.parentElement.dataset.strategy,
@@ -416,11 +368,7 @@ fn a_run_says_how_long_it_takes_and_what_holds_it_back() {
         (&json!(["own/few", 100, 0]), &json!(["own/b", 0, 0])),
         "{bars}"
     );
-    assert_eq!(
-        (&bars[1][0], &bars[1][2]),
-        (&json!("own/a"), &json!(0)),
-        "{bars}"
-    );
+    assert_eq!((&bars[1][0], &bars[1][2]), (&json!("own/a"), &json!(0)), "{bars}");
 
     // In the colours of a user who needs a high contrast.
     let forced = json!({ "features": [{ "name": "forced-colors", "value": "active" }] });
@@ -438,15 +386,11 @@ fn a_run_says_how_long_it_takes_and_what_holds_it_back() {
 #[test]
 fn errors_are_told_by_cause_and_by_the_rule_of_the_command_line() {
     let lab = Lab::empty(Dialect::Sqlite);
-    lab.database
-        .sql(&format!("{NUMBERS}; INSERT INTO n VALUES (NULL), (NULL)"));
+    lab.database.sql(&format!("{NUMBERS}; INSERT INTO n VALUES (NULL), (NULL)"));
     let one = |name: &str, sql: &str| strategy(name, "object", &format!("{name}:{{id}}"), sql);
     let rows = "SELECT id FROM n";
     let broken = "SELECT id, CASE WHEN id > 1000 THEN json('x') END AS v FROM n ORDER BY id";
-    let definitions = own(
-        &["n"],
-        &(one("a", rows) + &one("b", rows) + &one("z", broken)),
-    );
+    let definitions = own(&["n"], &(one("a", rows) + &one("b", rows) + &one("z", broken)));
     let server = Serve::start(lab.with(&definitions, "serve"));
     let page = server.page();
     page.click("#warm-all");
@@ -474,20 +418,13 @@ fn errors_are_told_by_cause_and_by_the_rule_of_the_command_line() {
 #[test]
 fn everybody_can_use_it() {
     let lab = Lab::empty(Dialect::Sqlite);
-    lab.database
-        .sql(&format!("{NUMBERS}; INSERT INTO n VALUES (NULL)"));
-    let mut definitions = own(
-        &["n"],
-        &strategy("n", "object", "N:{id}", "SELECT id FROM n"),
-    );
+    lab.database.sql(&format!("{NUMBERS}; INSERT INTO n VALUES (NULL)"));
+    let mut definitions = own(&["n"], &strategy("n", "object", "N:{id}", "SELECT id FROM n"));
     definitions += "description = \"Numbers\"\ntags = [\"few\"]\n";
-    let (_dir, config) = file(
-        "shopwarm.toml",
-        "[schedule.nightly]\ncron = \"0 2 * * *\"\nwarmup = \"all\"\n",
-    );
-    let serve = lab
-        .with(&definitions, "serve --rate 500 --batch-size 20")
-        .env("SHOPWARM_CONFIG", &config);
+    let (_dir, config) =
+        file("shopwarm.toml", "[schedule.nightly]\ncron = \"0 2 * * *\"\nwarmup = \"all\"\n");
+    let serve =
+        lab.with(&definitions, "serve --rate 500 --batch-size 20").env("SHOPWARM_CONFIG", &config);
     let server = Serve::start(serve);
     let page = Browser::open();
     page.devtools("Network.enable", json!({}));
@@ -507,10 +444,7 @@ fn everybody_can_use_it() {
 
     is_for_everybody(&page, "idle");
     page.press(&["\u{e004}", "\u{e007}"]);
-    page.sees(
-        "#confirm",
-        "Gently: slow down when the cache or the database gets slower",
-    );
+    page.sees("#confirm", "Gently: slow down when the cache or the database gets slower");
     is_for_everybody(&page, "the dialog");
     page.press(&["\u{e007}"]);
     page.sees(".bars li", "keys/s");
@@ -523,17 +457,10 @@ fn everybody_can_use_it() {
     is_for_everybody(&page, "the report");
     page.press(&["\u{e00c}"]);
     let back = "return document.activeElement.dataset.key";
-    assert!(
-        page.script(back, json!([]))
-            .as_str()
-            .is_some_and(|key| key.starts_with("run "))
-    );
+    assert!(page.script(back, json!([])).as_str().is_some_and(|key| key.starts_with("run ")));
     let names = "return [...document.querySelectorAll('article')].map((article) =>
         document.getElementById(article.getAttribute('aria-labelledby')).textContent)";
-    assert_eq!(
-        page.script(names, json!([])),
-        json!(["warmup all", "nightly"])
-    );
+    assert_eq!(page.script(names, json!([])), json!(["warmup all", "nightly"]));
     let label = "return document.querySelector('.job button').ariaLabel";
     assert_eq!(page.script(label, json!([])), "Run now: nightly");
     assert_eq!(page.complaints(), [""; 0]);
@@ -544,10 +471,7 @@ fn everybody_can_use_it() {
 fn is_for_everybody(page: &Browser, state: &str) {
     for colours in ["light", "dark"] {
         let feature = json!({ "name": "prefers-color-scheme", "value": colours });
-        page.devtools(
-            "Emulation.setEmulatedMedia",
-            json!({ "features": [feature] }),
-        );
+        page.devtools("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
         for width in [320, 1280] {
             page.resize(width);
             assert_eq!(page.violations(), [""; 0], "{state}, {colours}, {width}");
@@ -653,9 +577,8 @@ impl Serve {
         let ours = format!("{}/", self.url);
         let asked = page.requests();
         assert!(asked.iter().any(|url| url.starts_with(&ours)), "{asked:?}");
-        let others = asked
-            .iter()
-            .filter(|url| !url.starts_with(&ours) && !url.starts_with("data:"));
+        let others =
+            asked.iter().filter(|url| !url.starts_with(&ours) && !url.starts_with("data:"));
         assert_eq!(others.collect::<Vec<_>>(), [""; 0]);
     }
 }

@@ -68,15 +68,9 @@ fn a_definition_is_repeated_for_each_value() {
             assert_eq!(ids(&warmed), ["own/page:de", "own/page:en"], "{dialect:?}");
             // The limit is of each.
             assert_eq!(counts(&warmed.strategy("own/page:en")), [2, 0, 0, 0]);
-            assert_eq!(
-                lab.keys(),
-                ["page:1:de", "page:1:en", "page:2:de", "page:2:en"]
-            );
+            assert_eq!(lab.keys(), ["page:1:de", "page:1:en", "page:2:de", "page:2:en"]);
             let value: Value = serde_json::from_str(&lab.get("page:2:de")).expect("JSON");
-            assert_eq!(
-                value,
-                json!({"id": 2, "title": "it's :code ?", "said": ":locale"})
-            );
+            assert_eq!(value, json!({"id": 2, "title": "it's :code ?", "said": ":locale"}));
             run("verify --require page=100%,own/page:de=100%").expect(0);
             let planned = run("dry-run --exit-code --orphans -o json").expect(0);
             assert_eq!(planned.strategy("own/page:de")["identical"], 2);
@@ -99,9 +93,7 @@ fn one_repetition_is_selected_by_its_name() {
     let lab = shop(Dialect::Sqlite);
     for each in [BOTH, ASKED] {
         let warmed = |names: &str| {
-            let run = lab
-                .with(&page("", each), &format!("warmup {names} -o json"))
-                .run();
+            let run = lab.with(&page("", each), &format!("warmup {names} -o json")).run();
             ids(&run.expect(0))
         };
         assert_eq!(warmed("own/page").len(), 2);
@@ -109,10 +101,7 @@ fn one_repetition_is_selected_by_its_name() {
         assert_eq!(warmed("own/page:en"), ["own/page:en"]);
         assert_eq!(warmed("*:de"), ["own/page:de"]);
         assert_eq!(warmed("all --exclude own/page:en"), ["own/page:de"]);
-        let stale = lab
-            .with(&page("", each), "warmup own/page:fr")
-            .run()
-            .expect(2);
+        let stale = lab.with(&page("", each), "warmup own/page:fr").run().expect(2);
         assert!(stale.stderr.contains("`own/page:fr`"), "{}", stale.stderr);
         assert!(stale.stderr.contains("own/page:en"), "{}", stale.stderr);
     }
@@ -135,18 +124,12 @@ fn values_are_asked_for_in_every_run() {
     for dialect in DIALECTS {
         let lab = shop(dialect);
         let run = |lines: &str| lab.with(&page("", lines), "warmup all -o json").run();
-        lab.database
-            .sql("UPDATE oc_language SET status = 0 WHERE code = 'de'");
+        lab.database.sql("UPDATE oc_language SET status = 0 WHERE code = 'de'");
         assert_eq!(ids(&run(ASKED).expect(0)), ["own/page:en"]);
         lab.database.sql("UPDATE oc_language SET status = 0");
         let none = run(ASKED).expect(4);
         assert!(none.stderr.contains("own/page"), "{}", none.stderr);
-        assert!(
-            none.stderr
-                .contains("for.locale: the query gives no values"),
-            "{}",
-            none.stderr
-        );
+        assert!(none.stderr.contains("for.locale: the query gives no values"), "{}", none.stderr);
         let allowed = run(&format!(
             "{ASKED}
 min_keys = 0"
@@ -169,22 +152,11 @@ fn several_parameters_are_combined_in_the_order_of_the_key() {
             .replace("page:{id}:{locale}", "page:{locale}:{store}:{id}")
             .replace("code = :locale", "code = :locale AND store = :store");
         let run = lab.with(&definitions, "warmup all -o json").run().expect(0);
-        let all = [
-            "own/page:de:0",
-            "own/page:de:1",
-            "own/page:en:0",
-            "own/page:en:1",
-        ];
+        let all = ["own/page:de:0", "own/page:de:1", "own/page:en:0", "own/page:en:1"];
         assert_eq!(ids(&run), all, "{dialect:?}");
         assert_eq!(
             lab.keys(),
-            [
-                "page:de:0:1",
-                "page:de:0:2",
-                "page:en:0:1",
-                "page:en:0:2",
-                "page:en:1:3"
-            ]
+            ["page:de:0:1", "page:de:0:2", "page:en:0:1", "page:en:0:2", "page:en:1:3"]
         );
     }
 }
@@ -222,10 +194,7 @@ fn keys_of_another_value_of_a_variable_stay() {
                  (3, '1', '2026-01-01 00:00:00')",
         );
         let sql = "SELECT id, changed_at AS _changed_at FROM oc_item WHERE store = :store";
-        let definitions = own(
-            &["oc_item"],
-            &strategy("item", "object", "item:{store}:{id}", sql),
-        );
+        let definitions = own(&["oc_item"], &strategy("item", "object", "item:{store}:{id}", sql));
         let read = |store: u8| {
             let flags =
                 format!("warmup all --changed --changed-overlap 0s -o json --var store={store}");
@@ -234,11 +203,7 @@ fn keys_of_another_value_of_a_variable_stay() {
         };
         let reads = [1, 2, 2, 2].map(read);
         assert_ne!(reads[3], "full", "{dialect:?}");
-        assert_eq!(
-            lab.keys(),
-            ["item:1:1", "item:1:3", "item:2:2"],
-            "{dialect:?}"
-        );
+        assert_eq!(lab.keys(), ["item:1:1", "item:1:3", "item:2:2"], "{dialect:?}");
     }
 }
 
@@ -272,13 +237,8 @@ fn variables_are_bound_wherever_they_are_said() {
         assert_eq!(keys(list("--var code=de")), "0:1 0:2 ");
         let (_dir, config) = crate::support::shopwarm::file("shopwarm.toml", "[vars]\nstore = 1\n");
         assert_eq!(keys(list("").arg("--config").arg(&config)), "1:3 ");
-        assert_eq!(
-            keys(list("--var store=0").arg("--config").arg(&config)),
-            "0:1 0:2 "
-        );
-        lab.with(definitions, "warmup all --var store=1")
-            .run()
-            .expect(0);
+        assert_eq!(keys(list("--var store=0").arg("--config").arg(&config)), "0:1 0:2 ");
+        lab.with(definitions, "warmup all --var store=1").run().expect(0);
         assert_eq!(lab.get("page:1:3"), r#"{"id":3,"said":"{{prefix}}"}"#);
         let wrong = |more: &str, says: &str| {
             let run = list(more).run();
@@ -315,26 +275,18 @@ fn jobs_and_requests_have_variables_of_their_own() {
         assert_eq!(site.lab.keys(), keys);
     };
     warmed(json!({}), &["page:en:1", "page:en:2", "page:en:3"]);
-    warmed(
-        json!({"vars": {"locale": "de"}}),
-        &["page:de:1", "page:de:2"],
-    );
+    warmed(json!({"vars": {"locale": "de"}}), &["page:de:1", "page:de:2"]);
     let refused = server.post_json("/admin/warmup/own", &json!({"vars": {"x": 1}}));
     assert!(refused.status >= 400, "{}", refused.status);
     let jobs = server.json("/admin/schedule");
-    assert!(
-        jobs.to_string().contains("\"vars\":{\"locale\":\"de\"}"),
-        "{jobs:#}"
-    );
+    assert!(jobs.to_string().contains("\"vars\":{\"locale\":\"de\"}"), "{jobs:#}");
     site.write(
         "shopwarm.toml",
         "[schedule.german]\ncron = \"0 2 1 1 *\"\nwarmup = \"own\"\nvars = { lcale = \"de\" }\n",
     );
     let check = site.command("config check").run().expect(4);
     assert!(
-        check
-            .stderr
-            .contains("schedule.german: no definition uses the variable lcale"),
+        check.stderr.contains("schedule.german: no definition uses the variable lcale"),
         "{}",
         check.stderr
     );
@@ -344,74 +296,26 @@ fn jobs_and_requests_have_variables_of_their_own() {
 fn what_cannot_be_repeated_is_said_with_its_field() {
     let check = |definitions: &str| {
         let (_dir, path) = crate::support::shopwarm::file("own.toml", definitions);
-        let run = shopwarm("config check")
-            .contexts(&path)
-            .database("sqlite:x.db")
-            .run();
+        let run = shopwarm("config check").contexts(&path).database("sqlite:x.db").run();
         run.expect(4).stderr
     };
     for (lines, from, to, says) in [
-        (
-            BOTH,
-            "{locale}",
-            "x",
-            "key: it has no {locale}, so all values of for.locale",
-        ),
+        (BOTH, "{locale}", "x", "key: it has no {locale}, so all values of for.locale"),
         ("for.locale = []", "", "", "for.locale: there are no values"),
-        (
-            "for.locale = [\"a\", \"a\"]",
-            "",
-            "",
-            "for.locale: `a` is listed twice",
-        ),
-        (
-            "for.locale = [\"\"]",
-            "",
-            "",
-            "for.locale: a value is empty",
-        ),
-        (
-            "for.locale = [1.5]",
-            "",
-            "",
-            "expected a text, a whole number, or true or false",
-        ),
+        ("for.locale = [\"a\", \"a\"]", "", "", "for.locale: `a` is listed twice"),
+        ("for.locale = [\"\"]", "", "", "for.locale: a value is empty"),
+        ("for.locale = [1.5]", "", "", "expected a text, a whole number, or true or false"),
         (
             "for.locale = \"SELECT code FROM users\"",
             "",
             "",
             ": for.locale: the query reads table `users`",
         ),
-        (
-            "",
-            "",
-            "",
-            "there is no value for :locale: add locale to [vars]",
-        ),
-        (
-            BOTH,
-            "code = :locale",
-            "code = :lcale",
-            "there is no value for :lcale",
-        ),
-        (
-            BOTH,
-            "code = :locale",
-            "code = :lcale",
-            "did you mean `locale`?",
-        ),
-        (
-            BOTH,
-            "FROM oc_page",
-            "FROM {{prefix}}page",
-            "there is no value for {{prefix}}",
-        ),
-        (
-            BOTH,
-            "code = :locale",
-            "code = ?",
-            "has a parameter or variable of the database",
-        ),
+        ("", "", "", "there is no value for :locale: add locale to [vars]"),
+        (BOTH, "code = :locale", "code = :lcale", "there is no value for :lcale"),
+        (BOTH, "code = :locale", "code = :lcale", "did you mean `locale`?"),
+        (BOTH, "FROM oc_page", "FROM {{prefix}}page", "there is no value for {{prefix}}"),
+        (BOTH, "code = :locale", "code = ?", "has a parameter or variable of the database"),
     ] {
         let definitions = match from {
             "" => page("", lines),
@@ -425,15 +329,8 @@ fn what_cannot_be_repeated_is_said_with_its_field() {
         std::fs::write(folder.path().join(name), format!("[vars]\nstore = {value}"))
             .expect("a file");
     }
-    let run = shopwarm("config check")
-        .contexts(folder.path())
-        .run()
-        .expect(4);
-    assert!(
-        run.stderr.contains("give store two values"),
-        "{}",
-        run.stderr
-    );
+    let run = shopwarm("config check").contexts(folder.path()).run().expect(4);
+    assert!(run.stderr.contains("give store two values"), "{}", run.stderr);
 }
 
 #[test]

@@ -24,14 +24,10 @@ fn early(wait: &str) -> (Shopwarm, [FaultProxy; 2], impl Sized, Redis) {
 fn servers_that_come_up_late_are_waited_for() {
     let (run, [cache, network], _kept, redis) = early("--wait 60s");
     let child = run.start();
-    until("both were tried again", || {
-        cache.accepted() > 2 && network.accepted() > 2
-    });
+    until("both were tried again", || cache.accepted() > 2 && network.accepted() > 2);
     network.flow();
     let tried = cache.accepted();
-    until("the other is still waited for", || {
-        cache.accepted() > tried + 2
-    });
+    until("the other is still waited for", || cache.accepted() > tried + 2);
     cache.flow();
     let run = calm(finish(child)).expect(0);
     assert!(run.stderr.contains("waiting up to 1m: "), "{}", run.stderr);
@@ -87,18 +83,12 @@ fn a_wrong_password_is_no_reason_to_wait() {
     let sqlite = Sqlite::database();
     let run = warm(&contexts, sqlite.url(), url).args("--wait 60s");
     let run = calm(run.run()).expect(7);
-    assert!(
-        run.stderr.contains("refuses the password"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("refuses the password"), "{}", run.stderr);
     assert_eq!(cache.accepted(), 1);
 
     let database = Postgres::database();
     let network = FaultProxy::to(database.port());
-    let url = database
-        .url_via(network.port())
-        .replace("shop-secret", "wrong");
+    let url = database.url_via(network.port()).replace("shop-secret", "wrong");
     let open = Redis::start(&[]);
     let run = warm(&contexts, url, open.url()).args("--wait 60s");
     calm(run.run()).expect(7);
@@ -122,9 +112,7 @@ fn a_cache_that_loads_for_long_is_waited_for() {
     let database = Sqlite::database();
     thread::scope(|scope| {
         scope.spawn(|| redis.cli(&["DEBUG", "RELOAD"]));
-        until("it is loading", || {
-            redis.cli(&["INFO", "persistence"]).contains("loading:1")
-        });
+        until("it is loading", || redis.cli(&["INFO", "persistence"]).contains("loading:1"));
         let run = warm(&contexts, database.url(), redis.url()).args("--wait 60s");
         calm(run.run()).expect(0);
     });
@@ -136,16 +124,7 @@ fn a_run_that_fails_batch_after_batch_is_ended() {
     let (_dir, contexts) = bulk(&[60_000, 50]);
     let database = Sqlite::database();
     let redis = Redis::start(&[]);
-    redis.cli(&[
-        "ACL",
-        "SETUSER",
-        "warm",
-        "on",
-        ">hunter2",
-        "+@all",
-        "~second:*",
-        "~shopwarm:*",
-    ]);
+    redis.cli(&["ACL", "SETUSER", "warm", "on", ">hunter2", "+@all", "~second:*", "~shopwarm:*"]);
     let url = redis.url().replace("redis://", "redis://warm:hunter2@");
     let run = calm(warm(&contexts, database.url(), url).run()).expect(3);
     let first = run.strategy("bulk/first");
@@ -168,9 +147,7 @@ fn a_run_that_fails_batch_after_batch_is_ended() {
 fn a_pause_between_batches_is_no_failure() {
     let (_dir, contexts) = bulk(&[3000]);
     let (database, redis) = (Sqlite::database(), Redis::start(&[]));
-    let child = warm(&contexts, database.url(), redis.url())
-        .args("--batch-size 10")
-        .start();
+    let child = warm(&contexts, database.url(), redis.url()).args("--batch-size 10").start();
     for _ in 0..5 {
         redis.cli(&["CLIENT", "PAUSE", "100", "WRITE"]);
         thread::sleep(Duration::from_millis(120));

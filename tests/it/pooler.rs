@@ -72,11 +72,7 @@ fn nothing_is_left(pooler: &PgBouncer, database: &Database, fresh: &[String]) {
                   DELETE FROM products WHERE id < 0; SELECT pg_backend_pid()";
     pooler.shop_holds(database, fresh.len(), insert, |said| {
         let sessions: HashSet<String> = said.into_iter().collect();
-        assert_eq!(
-            sessions.len(),
-            fresh.len(),
-            "not each session was looked at"
-        );
+        assert_eq!(sessions.len(), fresh.len(), "not each session was looked at");
     });
 }
 
@@ -118,11 +114,7 @@ fn runs_through_a_pooler_leave_nothing_behind() {
         ] {
             let run = shopwarm(command).contexts(&contexts).cache(redis.url());
             let run = run.database(database.url_via(pooler.port())).run();
-            assert!(
-                !run.stderr.contains("panicked"),
-                "{command}: {}",
-                run.stderr
-            );
+            assert!(!run.stderr.contains("panicked"), "{command}: {}", run.stderr);
             nothing_is_left(&pooler, &database, &fresh);
         }
     }
@@ -244,10 +236,7 @@ fn a_pooler_in_statement_mode_is_refused_at_once() {
     let (_cache_dir, cache) = some_cache();
     let run = warm(&contexts, database.url_via(pooler.port()), cache);
     let run = calm(run.args("--wait 10m").run()).expect(4);
-    for word in [
-        "statement pooling mode",
-        "pool_mode = transaction or session",
-    ] {
+    for word in ["statement pooling mode", "pool_mode = transaction or session"] {
         assert!(run.stderr.contains(word), "no {word:?} in\n{}", run.stderr);
     }
 }
@@ -264,15 +253,8 @@ fn a_parameter_that_the_pooler_refuses_is_named() {
     let (_cache_dir, cache) = some_cache();
     let pooler = PgBouncer::start(&database, "pool_mode = transaction");
     let refused = run(&pooler, &cache).expect(4);
-    for word in [
-        "unsupported startup parameter: options",
-        "ignore_startup_parameters = options",
-    ] {
-        assert!(
-            refused.stderr.contains(word),
-            "no {word:?} in\n{}",
-            refused.stderr
-        );
+    for word in ["unsupported startup parameter: options", "ignore_startup_parameters = options"] {
+        assert!(refused.stderr.contains(word), "no {word:?} in\n{}", refused.stderr);
     }
     let ignoring = "pool_mode = transaction\nignore_startup_parameters = options";
     let pooler = PgBouncer::start(&database, ignoring);
@@ -291,17 +273,11 @@ fn doctor_names_a_pooler() {
     for (settings, mode) in [
         ("pool_mode = transaction", "in transaction mode"),
         ("pool_mode = session", "in session mode"),
-        (
-            "pool_mode = transaction\nignore_startup_parameters = options",
-            "in transaction mode",
-        ),
+        ("pool_mode = transaction\nignore_startup_parameters = options", "in transaction mode"),
     ] {
         let pooler = PgBouncer::start(&database, settings);
         let said = said(database.url_via(pooler.port()));
-        assert!(
-            said.contains("a pooler such as PgBouncer"),
-            "{settings}: {said}"
-        );
+        assert!(said.contains("a pooler such as PgBouncer"), "{settings}: {said}");
         assert!(said.contains(mode), "{settings}: {said}");
     }
 }

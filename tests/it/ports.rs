@@ -145,15 +145,9 @@ fn what_is_withdrawn_goes_only_where_it_is_still_what_was_written() {
             assert_eq!(cache.read(key).await.expect("an answer"), None);
         }
         for key in [&b"text:1"[..], b"hash:1"] {
-            assert!(
-                cache.read(key).await.expect("an answer").is_some(),
-                "theirs stays"
-            );
+            assert!(cache.read(key).await.expect("an answer").is_some(), "theirs stays");
         }
-        assert_eq!(
-            cache.delete_if_equal(&ours, &[]).await.expect("nothing"),
-            []
-        );
+        assert_eq!(cache.delete_if_equal(&ours, &[]).await.expect("nothing"), []);
     });
 }
 
@@ -202,10 +196,7 @@ fn what_is_removed_is_gone_and_nothing_else() {
             let held = cache.read(key).await.expect("an answer");
             assert_eq!(held.is_some(), n % 2 == 1, "{key:?}");
         }
-        assert_eq!(
-            cache.remove(&[]).await.expect("nothing"),
-            Vec::<bool>::new()
-        );
+        assert_eq!(cache.remove(&[]).await.expect("nothing"), Vec::<bool>::new());
     });
 }
 
@@ -222,16 +213,8 @@ fn a_list_grows_at_its_end_and_is_read_from_anywhere() {
         };
         assert_eq!(range(list, 0, 10).await.expect("none"), items(0..0));
         for part in [items(0..300), items(300..301), Vec::new(), items(301..400)] {
-            cache
-                .meta()
-                .append(list, &part, hour)
-                .await
-                .expect("appended");
-            cache
-                .meta()
-                .append(other, &part, hour)
-                .await
-                .expect("appended");
+            cache.meta().append(list, &part, hour).await.expect("appended");
+            cache.meta().append(other, &part, hour).await.expect("appended");
         }
         assert_eq!(range(list, 0, 1000).await.expect("all"), items(0..400));
         assert_eq!(range(list, 250, 100).await.expect("some"), items(250..350));
@@ -245,18 +228,10 @@ fn a_list_grows_at_its_end_and_is_read_from_anywhere() {
 
         // One that is over is not there, and begins anew.
         let moment = Duration::from_millis(1);
-        cache
-            .meta()
-            .append(list, &items(0..5), moment)
-            .await
-            .expect("appended");
+        cache.meta().append(list, &items(0..5), moment).await.expect("appended");
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert_eq!(range(list, 0, 10).await.expect("none"), items(0..0));
-        cache
-            .meta()
-            .append(list, &items(7..9), hour)
-            .await
-            .expect("appended");
+        cache.meta().append(list, &items(7..9), hour).await.expect("appended");
         assert_eq!(range(list, 0, 10).await.expect("anew"), items(7..9));
     });
 }
@@ -267,17 +242,9 @@ fn fields_are_forgotten_one_by_one() {
         let key = b"shopwarm:fields".as_slice();
         let field = |name: &str| (name.to_owned(), format!("{{\"of\":\"{name}\"}}"));
         let fields = ["a", "b b", "c"].map(field);
-        cache
-            .meta()
-            .set_fields(key, &fields)
-            .await
-            .expect("remembered");
+        cache.meta().set_fields(key, &fields).await.expect("remembered");
         let gone = ["b b".to_owned(), "nobody".to_owned()];
-        cache
-            .meta()
-            .delete_fields(key, &gone)
-            .await
-            .expect("forgotten");
+        cache.meta().delete_fields(key, &gone).await.expect("forgotten");
         cache.meta().delete_fields(key, &[]).await.expect("nothing");
         let held = cache.read(key).await.expect("an answer").expect("there");
         let CachedValue::Collection(Collection::Hash, mut left) = held.value else {
@@ -292,16 +259,10 @@ fn fields_are_forgotten_one_by_one() {
 #[test]
 fn claims_are_taken_together_and_only_their_owner_renews_and_releases_them() {
     on_every_cache(|cache| async move {
-        let (a, b) = (
-            b"shopwarm:lock:{a}".as_slice(),
-            b"shopwarm:lock:b".as_slice(),
-        );
+        let (a, b) = (b"shopwarm:lock:{a}".as_slice(), b"shopwarm:lock:b".as_slice());
         let minute = Duration::from_mins(1);
         let meta = cache.meta();
-        assert_eq!(
-            meta.claim(&[b], b"other", minute).await.expect("free"),
-            None
-        );
+        assert_eq!(meta.claim(&[b], b"other", minute).await.expect("free"), None);
         let taken = meta.claim(&[a, b], b"ours", minute).await.expect("asked");
         let taken = taken.expect("another has one");
         assert_eq!((taken.key, taken.value), (1, b"other".to_vec()));
@@ -311,16 +272,10 @@ fn claims_are_taken_together_and_only_their_owner_renews_and_releases_them() {
         meta.release(&[b], b"ours").await.expect("nothing");
         assert!(meta.renew(&[b], b"other", minute).await.expect("renewed"));
         meta.release(&[b], b"other").await.expect("released");
-        assert_eq!(
-            meta.claim(&[a, b], b"ours", minute).await.expect("free"),
-            None
-        );
+        assert_eq!(meta.claim(&[a, b], b"ours", minute).await.expect("free"), None);
         assert!(meta.renew(&[a, b], b"ours", minute).await.expect("renewed"));
         meta.release(&[a, b], b"ours").await.expect("released");
-        assert_eq!(
-            meta.claim(&[a], b"other", minute).await.expect("free"),
-            None
-        );
+        assert_eq!(meta.claim(&[a], b"other", minute).await.expect("free"), None);
     });
 }
 
@@ -355,10 +310,7 @@ fn what_is_stored_is_compared_and_its_ttl_extended() {
             Standing::Held(held) => Some(held.equal),
             _ => None,
         };
-        let standings = cache
-            .inspect(&batch, Shape::Text.into())
-            .await
-            .expect("an answer");
+        let standings = cache.inspect(&batch, Shape::Text.into()).await.expect("an answer");
         let standings: Vec<Option<bool>> = standings.into_iter().map(equal).collect();
         assert_eq!(standings, [Some(true), Some(false), None]);
         let ttl = exactly(3600);

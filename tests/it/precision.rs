@@ -8,18 +8,12 @@ use crate::support::shop::DIALECTS;
 /// Rows whose versions are of every precision.
 fn table(dialect: Dialect) -> String {
     let (types, now, clock, day) = match dialect {
-        Dialect::Postgres => (
-            ["timestamptz(0)", "timestamp(0)", "timestamptz", "date"],
-            "now()",
-            "now()",
-            "now()",
-        ),
-        Dialect::MySql => (
-            ["timestamp", "datetime", "datetime(6)", "date"],
-            "now()",
-            "now()",
-            "now()",
-        ),
+        Dialect::Postgres => {
+            (["timestamptz(0)", "timestamp(0)", "timestamptz", "date"], "now()", "now()", "now()")
+        }
+        Dialect::MySql => {
+            (["timestamp", "datetime", "datetime(6)", "date"], "now()", "now()", "now()")
+        }
         Dialect::Sqlite => (
             ["text", "text", "text", "text"],
             "datetime('now')",
@@ -28,12 +22,8 @@ fn table(dialect: Dialect) -> String {
         ),
     };
     let [zoned, local, micros, date] = types;
-    let rows = (1..=20).map(|id| {
-        format!(
-            "({id}, {now}, {clock}, '2026-01-01 00:00:00.00000{}', {day})",
-            id % 9
-        )
-    });
+    let rows = (1..=20)
+        .map(|id| format!("({id}, {now}, {clock}, '2026-01-01 00:00:00.00000{}', {day})", id % 9));
     format!(
         "CREATE TABLE t (id int PRIMARY KEY, zoned {zoned} NOT NULL, local {local} NOT NULL,
              micros {micros} NOT NULL, day {date} NOT NULL);
@@ -47,12 +37,7 @@ fn definitions() -> String {
         let sql = format!("SELECT id, {column} AS _version FROM t");
         strategy(column, "object", &format!("{column}:{{id}}"), &sql)
     };
-    let list = strategy(
-        "list",
-        "list",
-        "list:{day}",
-        "SELECT id, day, day AS _version FROM t",
-    );
+    let list = strategy("list", "list", "list:{day}", "SELECT id, day, day AS _version FROM t");
     let all = ["zoned", "local", "micros", "day"].map(of);
     own(&["t"], &(all.concat() + &list))
 }
@@ -72,17 +57,11 @@ fn a_version_in_whole_seconds_protects_to_the_second() {
             ("list", true, None, None),
         ] {
             let strategy = run.strategy(&format!("own/{name}"));
-            assert_eq!(
-                strategy["protected"], protected,
-                "{dialect:?}: {strategy:#}"
-            );
+            assert_eq!(strategy["protected"], protected, "{dialect:?}: {strategy:#}");
             assert_eq!(strategy["protected_to"].as_str(), to, "{strategy:#}");
             let said = strategy["unprotected_because"].as_str();
             assert_eq!(said.is_some(), because.is_some(), "{strategy:#}");
-            assert!(
-                said.unwrap_or_default()
-                    .contains(because.unwrap_or_default())
-            );
+            assert!(said.unwrap_or_default().contains(because.unwrap_or_default()));
         }
         let table = lab.with(&definitions(), "warmup context own").run();
         let table = table.expect(0).stdout;
@@ -110,9 +89,6 @@ fn doctor_warns_of_versions_that_are_too_coarse() {
         ] {
             assert!(said.contains(words), "{dialect:?}: no {words:?} in {said}");
         }
-        assert!(
-            !said.contains("own/micros") && !said.contains("own/list"),
-            "{said}"
-        );
+        assert!(!said.contains("own/micros") && !said.contains("own/list"), "{said}");
     }
 }

@@ -22,9 +22,7 @@ fn probe(arguments: &str, cache: &str) -> Shopwarm {
     let (dir, path) = file("own.toml", &definitions());
     // As long as the test runs.
     std::mem::forget(dir);
-    shopwarm(&format!("probe {arguments}"))
-        .cache(cache)
-        .contexts(&path)
+    shopwarm(&format!("probe {arguments}")).cache(cache).contexts(&path)
 }
 
 fn setting(redis: &Redis) -> String {
@@ -54,8 +52,7 @@ fn interrupted(child: Child) -> Finished {
 fn counts(report: &Value, list: &str, name: &str) -> Vec<(String, u64)> {
     let all = report[list].as_array().expect("a list").iter();
     let text = |line: &Value| line[name].as_str().expect("a text").to_owned();
-    all.map(|line| (text(line), line["misses"].as_u64().expect("a count")))
-        .collect()
+    all.map(|line| (text(line), line["misses"].as_u64().expect("a count"))).collect()
 }
 
 fn pair(name: &str, count: u64) -> (String, u64) {
@@ -69,28 +66,14 @@ fn misses_are_heard_and_sorted_into_strategies_and_patterns() {
     for url in [redis.url(), format!("{}?protocol=resp3", redis.url())] {
         let child = listening(probe("--for 10m --prefix p: -o json", &url), &servers);
         redis.cli(&["SET", "p:A:1", "x"]);
-        for key in [
-            "p:A:1",
-            "p:A:2",
-            "p:A:3",
-            "p:B:7:x",
-            "p:cart:12",
-            "p:cart:13",
-            "A:9",
-        ] {
+        for key in ["p:A:1", "p:A:2", "p:A:3", "p:B:7:x", "p:cart:12", "p:cart:13", "A:9"] {
             redis.cli(&["GET", key]);
         }
         redis.cli(&["LRANGE", "p:shopwarm:runs", "0", "1"]);
         redis.cli(&["HGETALL", "p:session:550e8400-e29b-41d4-a716-446655440000"]);
         let report = interrupted(child).json();
-        assert_eq!(
-            (&report["misses"], &report["covered"]),
-            (&7.into(), &3.into())
-        );
-        assert_eq!(
-            counts(&report, "strategies", "id"),
-            [pair("own/a", 2), pair("own/b", 1)]
-        );
+        assert_eq!((&report["misses"], &report["covered"]), (&7.into(), &3.into()));
+        assert_eq!(counts(&report, "strategies", "id"), [pair("own/a", 2), pair("own/b", 1)]);
         assert_eq!(
             counts(&report, "patterns", "pattern"),
             [pair("p:cart:*", 2), pair("A:*", 1), pair("p:session:*", 1)]
@@ -118,24 +101,15 @@ fn events_that_are_off_are_turned_on_for_the_time_and_only_where_it_is_wished_fo
         let now: Vec<String> = nodes.iter().map(setting).collect();
         assert_eq!(now, before);
     };
-    let refused = calm(probe("--for 1s", &cluster.url()).run())
-        .expect(4)
-        .stderr;
-    for words in [
-        "does not report misses",
-        "--set-events",
-        "--access-log FILE",
-    ] {
+    let refused = calm(probe("--for 1s", &cluster.url()).run()).expect(4).stderr;
+    for words in ["does not report misses", "--set-events", "--access-log FILE"] {
         assert!(refused.contains(words), "{words} in\n{refused}");
     }
     all_as_before();
     // To its end, interrupted, and with an error at one of the nodes.
     calm(probe("--for 1s --set-events", &cluster.url()).run()).expect(0);
     all_as_before();
-    let child = listening(
-        probe("--for 10m --set-events -o json", &cluster.url()),
-        nodes,
-    );
+    let child = listening(probe("--for 10m --set-events -o json", &cluster.url()), nodes);
     for id in 0..30 {
         // Two of the nodes name the third, which has the slot.
         (0..3).for_each(|node| drop(cluster.cli(node, &["GET", &format!("A:{id}")])));
@@ -146,9 +120,7 @@ fn events_that_are_off_are_turned_on_for_the_time_and_only_where_it_is_wished_fo
     assert!(run.stderr.contains(&said), "{}", run.stderr);
     all_as_before();
     nodes[2].cli(&["ACL", "SETUSER", "default", "-config|set"]);
-    let denied = calm(probe("--for 1s --set-events", &cluster.url()).run())
-        .expect(7)
-        .stderr;
+    let denied = calm(probe("--for 1s --set-events", &cluster.url()).run()).expect(7).stderr;
     assert!(denied.contains("+config|set"), "{denied}");
     all_as_before();
     nodes[2].cli(&["ACL", "SETUSER", "default", "+config|set"]);
@@ -186,14 +158,8 @@ fn an_access_log_is_read_without_a_cache() {
         let report = calm(command.run()).expect(0).json();
         let numbers = ["misses", "covered", "hits", "unreadable"].map(|name| report[name].clone());
         assert_eq!(numbers, [7, 4, 1, 1].map(Value::from), "{report:#}");
-        assert_eq!(
-            counts(&report, "strategies", "id"),
-            [pair("own/a", 3), pair("own/b", 1)]
-        );
-        assert_eq!(
-            counts(&report, "patterns", "pattern")[0],
-            pair("stock:*", 2)
-        );
+        assert_eq!(counts(&report, "strategies", "id"), [pair("own/a", 3), pair("own/b", 1)]);
+        assert_eq!(counts(&report, "patterns", "pattern")[0], pair("stock:*", 2));
     }
     for form in ["table", "ndjson", "csv", "markdown"] {
         let arguments = format!("--access-log {} -o {form}", path.display());
@@ -203,12 +169,7 @@ fn an_access_log_is_read_without_a_cache() {
     }
     let (_dir, odd) = file("odd.log", "{odd\n{\"no\":\"key\"}\n");
     let odd = probe(&format!("--access-log {}", odd.display()), nobody);
-    assert!(
-        calm(odd.run())
-            .expect(2)
-            .stderr
-            .contains("one key per line")
-    );
+    assert!(calm(odd.run()).expect(2).stderr.contains("one key per line"));
     let missing = calm(probe("--access-log nowhere.log", nobody).run()).expect(2);
     assert!(missing.stderr.contains("nowhere.log"), "{}", missing.stderr);
 }

@@ -50,19 +50,14 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 fn corpus(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/corpus")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(name)
 }
 
 fn kept(name: &str) -> Vec<Vec<u8>> {
     let dir = fs::read_dir(corpus(name)).expect("a corpus");
     let mut files: Vec<PathBuf> = dir.map(|file| file.expect("a file").path()).collect();
     files.sort();
-    files
-        .iter()
-        .map(|file| fs::read(file).expect("a file"))
-        .collect()
+    files.iter().map(|file| fs::read(file).expect("a file")).collect()
 }
 
 /// Tries `holds` on the corpus, and then on what `make` makes of it until enough is tried.
@@ -235,9 +230,8 @@ fn a_key_template_is_read_as_it_is_written() {
         };
         // Whatever is read from a key makes the same key again.
         let names: Vec<String> = template.columns().into_iter().map(str::to_owned).collect();
-        let bound = template
-            .bind(|name| names.iter().position(|n| n == name))
-            .expect("its own columns");
+        let bound =
+            template.bind(|name| names.iter().position(|n| n == name)).expect("its own columns");
         for values in template.read(&key, &|_, _| true).unwrap_or_default() {
             let mut rows = RowBatch::new(names.len().max(1));
             for value in &values {
@@ -252,11 +246,7 @@ fn a_key_template_is_read_as_it_is_written() {
         }
         let prefixed = template.clone().with_prefix(&key);
         assert_eq!(
-            prefixed
-                .to_string()
-                .parse::<KeyTemplate>()
-                .expect("a template")
-                .shape(),
+            prefixed.to_string().parse::<KeyTemplate>().expect("a template").shape(),
             prefixed.shape()
         );
         // And a key that is made is read again, into the same columns.
@@ -289,13 +279,7 @@ fn a_url_is_shown_without_its_secret() {
         let is_read = postgres.is_ok() || mysql.is_ok() || sqlite.is_ok() || redis.is_ok();
         // What a URL of one password shows once it is planted there.
         for (user, rest) in [("u:", "h:1/db"), (":", "h"), ("u:", "a:1,b:2/main/0")] {
-            for scheme in [
-                "postgres",
-                "mysql",
-                "redis",
-                "rediss+sentinel",
-                "redis+cluster",
-            ] {
+            for scheme in ["postgres", "mysql", "redis", "rediss+sentinel", "redis+cluster"] {
                 let planted = format!("{scheme}://{user}{CANARY}{text}{CANARY}@{rest}");
                 let shown = redaction::url(&planted);
                 assert!(!shown.contains(CANARY), "{planted}: {shown}");
@@ -325,10 +309,8 @@ fn a_definition_file_is_valid_or_named() {
         let checked =
             Definitions::load(std::slice::from_ref(&file), &shopwarm::Registry::default())
                 .and_then(|definitions| {
-                    definitions.validate(
-                        &[grammar("postgres")],
-                        &shopwarm::domain::parameter::Vars::new(),
-                    )
+                    definitions
+                        .validate(&[grammar("postgres")], &shopwarm::domain::parameter::Vars::new())
                 });
         match checked {
             // A file may have a context and no strategy.
@@ -347,10 +329,8 @@ fn a_definition_file_is_valid_or_named() {
 fn a_plan_is_whole_or_refused() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("plan.json");
-    let plans: Vec<Value> = kept("plan")
-        .iter()
-        .filter_map(|plan| serde_json::from_slice(plan).ok())
-        .collect();
+    let plans: Vec<Value> =
+        kept("plan").iter().filter_map(|plan| serde_json::from_slice(plan).ok()).collect();
     let (_, valid) = property("plan", mutated, |input| {
         fs::write(&file, input).expect("a file");
         let Ok(plan) = SealedPlan::read(&file) else {
@@ -367,9 +347,7 @@ fn a_plan_is_whole_or_refused() {
 fn encoded_json_is_valid_and_the_same_again() {
     let (tried, valid) = property("json", mutated, |input| {
         let text = std::str::from_utf8(input);
-        let number = input
-            .iter()
-            .fold(0_u64, |n, byte| n.rotate_left(9) ^ u64::from(*byte));
+        let number = input.iter().fold(0_u64, |n, byte| n.rotate_left(9) ^ u64::from(*byte));
         let micros = number as i64;
         let mut scalars = vec![
             Scalar::Null,
@@ -383,10 +361,7 @@ fn encoded_json_is_valid_and_the_same_again() {
             Scalar::Json(input),
             Scalar::Uuid(u128::from(number).to_be_bytes()),
             Scalar::Date(Date::from_unix_days(micros >> 20)),
-            Scalar::Time {
-                micros: micros.rem_euclid(86_400_000_000),
-                utc: number & 2 == 2,
-            },
+            Scalar::Time { micros: micros.rem_euclid(86_400_000_000), utc: number & 2 == 2 },
             Scalar::date_time_from_unix_micros(micros, number & 1 == 1),
         ];
         scalars.extend(text.map(Scalar::Decimal));
@@ -531,10 +506,9 @@ impl Grammar<'_> {
         let space = self.space();
         match self.0.u8(..10) {
             0 if depth > 0 => format!("({}) {alias}", self.query(depth - 1)),
-            1 if depth > 0 => format!(
-                "(SELECT 1 AS id) {alias}, LATERAL ({}) l{alias}",
-                self.query(depth - 1)
-            ),
+            1 if depth > 0 => {
+                format!("(SELECT 1 AS id) {alias}, LATERAL ({}) l{alias}", self.query(depth - 1))
+            }
             2 if depth > 0 => {
                 let (left, right) = (self.from(depth - 1), self.from(depth - 1));
                 let join = self.one(&["CROSS JOIN", ", ", "NATURAL JOIN", "LEFT JOIN"]);
@@ -601,10 +575,7 @@ impl Grammar<'_> {
 /// The relations that PostgreSQL's planner reads for a query; `None`: it refuses the query.
 async fn relations(connection: &mut sqlx::PgConnection, sql: &str) -> Option<Vec<String>> {
     let explain = format!("EXPLAIN (VERBOSE, FORMAT JSON) {sql}");
-    let row = match sqlx::raw_sql(sqlx::AssertSqlSafe(explain))
-        .fetch_one(connection)
-        .await
-    {
+    let row = match sqlx::raw_sql(sqlx::AssertSqlSafe(explain)).fetch_one(connection).await {
         Ok(row) => row,
         Err(sqlx::Error::Database(_)) => return None,
         Err(error) => panic!("{error}"),
@@ -639,14 +610,10 @@ async fn relations(connection: &mut sqlx::PgConnection, sql: &str) -> Option<Vec
 fn sql_that_is_let_through_reads_owned_tables_only() {
     let database = Postgres::database();
     database.sql(TABLES);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let url = database.admin_url();
-    let mut connection = runtime
-        .block_on(sqlx::PgConnection::connect(&url))
-        .expect("connected");
+    let mut connection = runtime.block_on(sqlx::PgConnection::connect(&url)).expect("connected");
     let mut owns = Owns::default();
     owns.add(OWNED.map(str::to_owned).into());
     let make = |random: &mut Rng, kept: &[Vec<u8>]| match random.u8(..8) {
@@ -677,10 +644,7 @@ fn sql_that_is_let_through_reads_owned_tables_only() {
         };
         let foreign = found.iter().find(|table| !OWNED.contains(&table.as_str()));
         refused += u64::from(foreign.is_some());
-        assert!(
-            !passes || foreign.is_none(),
-            "{foreign:?} is read by\n{sql}"
-        );
+        assert!(!passes || foreign.is_none(), "{foreign:?} is read by\n{sql}");
         passes && !found.is_empty()
     });
     // Neither side is empty: both what passes and what must not were there.

@@ -25,21 +25,15 @@ fn shop(dialect: Dialect) -> Database {
         "CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL, hidden INTEGER NOT NULL);
          CREATE TABLE u (id INTEGER PRIMARY KEY, score INTEGER NOT NULL)",
     );
-    let rows: Vec<String> = (1..=20)
-        .map(|n| format!("({n}, 'n {n} \u{e4}', 0)"))
-        .collect();
+    let rows: Vec<String> = (1..=20).map(|n| format!("({n}, 'n {n} \u{e4}', 0)")).collect();
     database.sql(&format!("INSERT INTO t VALUES {}", rows.join(",")));
     database.sql("INSERT INTO u VALUES (1, 10), (2, 9), (3, 8), (4, 7), (5, 6)");
     database
 }
 
 fn definitions() -> String {
-    let all = strategy(
-        "shown",
-        "object",
-        "T:{name}:{id}",
-        "SELECT id, name FROM t WHERE hidden = 0",
-    );
+    let all =
+        strategy("shown", "object", "T:{name}:{id}", "SELECT id, name FROM t WHERE hidden = 0");
     let best = strategy("best", "object", "U:{id}", "SELECT id, score FROM u");
     let best = format!("{best}order_by = \"score DESC\"\nlimit = 3\n");
     own(&["t", "u"], &(all + &best))
@@ -59,12 +53,7 @@ struct Site {
 impl Site {
     fn new(dialect: Dialect, cache: String) -> Self {
         let (dir, definitions) = file("own.toml", &definitions());
-        Self {
-            database: shop(dialect),
-            cache,
-            definitions,
-            _dir: dir,
-        }
+        Self { database: shop(dialect), cache, definitions, _dir: dir }
     }
 
     fn command(&self, arguments: &str) -> Shopwarm {
@@ -96,8 +85,7 @@ impl Site {
 }
 
 fn pruned(part: &Value) -> u64 {
-    part.get("pruned")
-        .map_or(0, |count| count.as_u64().expect("a count"))
+    part.get("pruned").map_or(0, |count| count.as_u64().expect("a count"))
 }
 
 #[test]
@@ -161,9 +149,7 @@ fn keys_without_a_row_go_and_no_others() {
         assert_eq!(pruned(&run.strategy("own/best")), 1);
         let again = site.warm("all --prune --yes", 0).json();
         assert_eq!(pruned(&again["totals"]), 0, "{again:#}");
-        let shown = calm(site.command("runs last -o json").run())
-            .expect(0)
-            .json();
+        let shown = calm(site.command("runs last -o json").run()).expect(0).json();
         assert_eq!(shown["totals"]["warmed"], again["totals"]["warmed"]);
     }
 }
@@ -172,26 +158,16 @@ fn keys_without_a_row_go_and_no_others() {
 fn what_an_application_wrote_itself_is_never_pruned() {
     let redis = Redis::start(&[]);
     let cluster = RedisCluster::start(3, 0);
-    for (dialect, cache) in [
-        (Dialect::Postgres, redis.url()),
-        (Dialect::Sqlite, cluster.url()),
-    ] {
+    for (dialect, cache) in [(Dialect::Postgres, redis.url()), (Dialect::Sqlite, cluster.url())] {
         let mut site = Site::new(dialect, cache.clone());
-        let hash = strategy(
-            "fields",
-            "hash",
-            "H:{id}",
-            "SELECT id, name FROM t WHERE hidden = 0",
-        );
+        let hash = strategy("fields", "hash", "H:{id}", "SELECT id, name FROM t WHERE hidden = 0");
         let (_dir, path) = file("own.toml", &(definitions() + &hash));
         site.definitions = path;
         site.warm("all", 0);
         // Written by the application since: a text, a hash with the very fields but one, and a text
         // where a hash was.
-        let fields: [(&[u8], std::borrow::Cow<'_, [u8]>); 2] = [
-            (b"id", (&b"4"[..]).into()),
-            (b"name", (&b"of the application"[..]).into()),
-        ];
+        let fields: [(&[u8], std::borrow::Cow<'_, [u8]>); 2] =
+            [(b"id", (&b"4"[..]).into()), (b"name", (&b"of the application"[..]).into())];
         caches::on(&cache, |cache| {
             let mut batch = shopwarm::domain::entry::EntryBatch::default();
             for key in [key(3), "H:5".to_owned()] {
@@ -231,12 +207,10 @@ fn nothing_goes_where_the_run_was_not_complete() {
     let redis = Redis::start(&[]);
     let site = Site::new(Dialect::Sqlite, redis.url());
     site.warm("all", 0);
-    site.database
-        .sql("DELETE FROM t WHERE id IN (3, 4); DELETE FROM u WHERE id = 2");
+    site.database.sql("DELETE FROM t WHERE id IN (3, 4); DELETE FROM u WHERE id = 2");
     let before = site.keys();
     // One key of own/shown fails: own/best is pruned.
-    site.database
-        .sql("UPDATE t SET name = CAST(x'ff' AS TEXT) WHERE id = 7");
+    site.database.sql("UPDATE t SET name = CAST(x'ff' AS TEXT) WHERE id = 7");
     let run = site.warm("all --prune --yes", 3);
     assert_eq!(pruned(&run.strategy("own/shown")), 0);
     assert_eq!(pruned(&run.strategy("own/best")), 1);
@@ -247,8 +221,7 @@ fn nothing_goes_where_the_run_was_not_complete() {
     expected.insert("U:4".to_owned());
     assert_eq!(site.keys(), expected);
 
-    site.database
-        .sql("UPDATE t SET name = 'n 7 \u{e4}' WHERE id = 7");
+    site.database.sql("UPDATE t SET name = 'n 7 \u{e4}' WHERE id = 7");
     let run = site.warm("all --limit 5 --prune --yes", 0).json();
     assert_eq!(pruned(&run["totals"]), 0);
     assert_eq!(site.keys(), expected);
@@ -261,10 +234,7 @@ fn nothing_goes_where_the_run_was_not_complete() {
     let run = site.warm("all --prune --yes", 0);
     assert_eq!(pruned(&run.json()["totals"]), 0);
     let warnings = run.strategy("own/shown")["warnings"].to_string();
-    assert!(
-        warnings.contains("are not pruned: part of the list is gone"),
-        "{warnings}"
-    );
+    assert!(warnings.contains("are not pruned: part of the list is gone"), "{warnings}");
     assert_eq!(site.keys(), expected);
 }
 
@@ -289,10 +259,7 @@ fn a_person_is_asked() {
     site.database.sql("DELETE FROM t WHERE id < 6");
     let before = site.keys();
     let screen = Terminal::new(120, 50);
-    let arguments = format!(
-        "warmup all --prune --contexts {}",
-        site.definitions.display()
-    );
+    let arguments = format!("warmup all --prune --contexts {}", site.definitions.display());
     let line = terminal::command(&arguments, &site.database.url(), &site.cache);
     let asked = |answer: &str, end: &str| {
         screen.run(&line);
@@ -311,15 +278,12 @@ fn a_person_is_asked() {
     // A row that is back when the answer comes keeps its key.
     screen.run(&line);
     screen.wait_for("Remove them from the cache?");
-    site.database
-        .sql("INSERT INTO t VALUES (2, 'n 2 \u{e4}', 0)");
+    site.database.sql("INSERT INTO t VALUES (2, 'n 2 \u{e4}', 0)");
     screen.type_line("y");
     let yes = screen.wait_for("exit=0");
     assert!(yes.contains("pruned: 4 keys"), "{yes}");
     let mut expected = before;
-    [1, 3, 4, 5]
-        .iter()
-        .for_each(|id| assert!(expected.remove(&key(*id))));
+    [1, 3, 4, 5].iter().for_each(|id| assert!(expected.remove(&key(*id))));
     assert_eq!(site.keys(), expected);
 
     // Nobody waits for an answer when the run is to end.

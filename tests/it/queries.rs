@@ -31,16 +31,12 @@ fn an_order_names_columns_as_the_query_has_them() {
         let (lab, sql) = pages(dialect);
         let lists = |order_by: &str| {
             let lists = strategy("pages", "list", "L:{languageCode}", &sql);
-            own(
-                &["pages"],
-                &format!("{lists}order_by = {}\n", Value::from(order_by)),
-            )
+            own(&["pages"], &format!("{lists}order_by = {}\n", Value::from(order_by)))
         };
         let numbers = |key: &str| {
             let list: Value = serde_json::from_str(&lab.get(key)).expect("JSON");
             let rows = list.as_array().expect("a list").iter();
-            rows.map(|row| row["n"].as_i64().expect("a number"))
-                .collect::<Vec<_>>()
+            rows.map(|row| row["n"].as_i64().expect("a number")).collect::<Vec<_>>()
         };
         for (order_by, expected) in [
             ("order DESC NULLS LAST, key", [3, 1, 4]),
@@ -53,27 +49,18 @@ fn an_order_names_columns_as_the_query_has_them() {
             lab.with(&lists(order_by), "verify").run().expect(0);
         }
         let best = strategy("best", "object", "P:{n}", &sql);
-        let best = own(
-            &["pages"],
-            &(best + "order_by = \"order DESC NULLS LAST, n DESC\"\nlimit = 2\n"),
-        );
+        let best =
+            own(&["pages"], &(best + "order_by = \"order DESC NULLS LAST, n DESC\"\nlimit = 2\n"));
         lab.warm(&best).expect(0);
         assert_eq!(lab.keys(), ["L:de", "L:en", "P:3", "P:5"], "{dialect:?}");
         for (order_by, says) in [
             ("lower(key)", "`lower(key)` is not a column"),
-            (
-                "colour",
-                "does not return colour (it returns n, languageCode, order, key)",
-            ),
+            ("colour", "does not return colour (it returns n, languageCode, order, key)"),
             ("\"Order\"", "does not return Order"),
         ] {
             let run = lab.with(&lists(order_by), "warmup all").run().expect(4);
             for says in ["own.toml, line 9: order_by: ", says] {
-                assert!(
-                    run.stderr.contains(says),
-                    "{dialect:?} {says}: {}",
-                    run.stderr
-                );
+                assert!(run.stderr.contains(says), "{dialect:?} {says}: {}", run.stderr);
             }
         }
     }
@@ -95,10 +82,7 @@ fn all_columns_without_a_json_form_are_named_at_once() {
     let lab = Lab::empty(Dialect::Postgres);
     lab.database
         .sql("CREATE TABLE t (id int, words tsvector, place point, whole box, spans tstzrange)");
-    let rows = own(
-        &["t"],
-        &strategy("t", "object", "T:{id}", "SELECT * FROM t"),
-    );
+    let rows = own(&["t"], &strategy("t", "object", "T:{id}", "SELECT * FROM t"));
     let run = lab.with(&rows, "warmup all").run().expect(4);
     for says in [
         "`words` has the type tsvector",
@@ -126,18 +110,8 @@ fn a_fault_is_told_where_it_was_written() {
     for dialect in DIALECTS {
         let lab = Lab::things(dialect);
         for (sql, more, place, says) in [
-            (
-                "SELECT id,\n  colour\nFROM things",
-                "",
-                "line 9, column 3",
-                "colour",
-            ),
-            (
-                "SELECT t.id,\n  t.colour AS x\nFROM things t",
-                "",
-                "line 9, column ",
-                "colour",
-            ),
+            ("SELECT id,\n  colour\nFROM things", "", "line 9, column 3", "colour"),
+            ("SELECT t.id,\n  t.colour AS x\nFROM things t", "", "line 9, column ", "colour"),
             (
                 "WITH x AS (\n SELECT id, colour FROM things)\nSELECT id FROM x",
                 "",
@@ -150,30 +124,10 @@ fn a_fault_is_told_where_it_was_written() {
                 "line 11, column 2",
                 "colour",
             ),
-            (
-                "SELECT id\nFROM things\nJOIN others USING (id)",
-                "",
-                "line 10, column 6",
-                "others",
-            ),
-            (
-                "SELECT id\nFROM elsewhere",
-                "",
-                "line 9, column 6",
-                "reads table `elsewhere`",
-            ),
-            (
-                "SELECT id\nFORM things",
-                "",
-                "line 9, column ",
-                "found: things",
-            ),
-            (
-                "SELECT id, nofunction(\n name) FROM things",
-                "",
-                "line 8, column 12",
-                "nofunction",
-            ),
+            ("SELECT id\nFROM things\nJOIN others USING (id)", "", "line 10, column 6", "others"),
+            ("SELECT id\nFROM elsewhere", "", "line 9, column 6", "reads table `elsewhere`"),
+            ("SELECT id\nFORM things", "", "line 9, column ", "found: things"),
+            ("SELECT id, nofunction(\n name) FROM things", "", "line 8, column 12", "nofunction"),
             ("SELECT id,\n name, FROM things", "", "line 9", ""),
             (
                 "SELECT id, name FROM things",
@@ -181,38 +135,20 @@ fn a_fault_is_told_where_it_was_written() {
                 "line 7: types: ",
                 "nmae",
             ),
-            (
-                "SELECT name FROM things",
-                "",
-                "line 5: key: ",
-                "does not return id",
-            ),
+            ("SELECT name FROM things", "", "line 5: key: ", "does not return id"),
             (
                 "SELECT id, name FROM things",
                 "version_field = \"v\"\n",
                 "line 7: version_field: ",
                 "v",
             ),
-            (
-                "SELECT id FROM things",
-                "changed = \"trust\"\n",
-                "line 7: changed: ",
-                "_changed_at",
-            ),
-            (
-                "SELECT id FROM things",
-                "changed = \"turst\"\n",
-                "line 7",
-                "trust",
-            ),
+            ("SELECT id FROM things", "changed = \"trust\"\n", "line 7: changed: ", "_changed_at"),
+            ("SELECT id FROM things", "changed = \"turst\"\n", "line 7", "trust"),
         ] {
             let definitions = lines(sql, more);
             let run = lab.with(&definitions, "warmup all").run().expect(4);
             let error = &run.stderr;
-            assert!(
-                error.contains(&format!("own.toml, {place}")),
-                "{dialect:?} {place}: {error}"
-            );
+            assert!(error.contains(&format!("own.toml, {place}")), "{dialect:?} {place}: {error}");
             assert!(error.contains(says), "{dialect:?} {says}: {error}");
             // Nothing of the queries that are made of it.
             for ours in ["q.", ") q", "SELECT *", "LIMIT", "DECLARE"] {
@@ -232,18 +168,8 @@ fn columns_of_a_plain_select_are_checked_without_a_database() {
         shopwarm("config check").contexts(&path).run()
     };
     for (sql, value, more, says) in [
-        (
-            "SELECT Id, name FROM things",
-            "text",
-            "",
-            "line 7: value: a `text` value has one",
-        ),
-        (
-            "SELECT name FROM things",
-            "object",
-            "",
-            "line 6: key: the query does not return id",
-        ),
+        ("SELECT Id, name FROM things", "text", "", "line 7: value: a `text` value has one"),
+        ("SELECT name FROM things", "object", "", "line 6: key: the query does not return id"),
         (
             "SELECT id FROM things",
             "object",
@@ -261,16 +187,10 @@ fn columns_of_a_plain_select_are_checked_without_a_database() {
         assert!(run.stderr.contains(says), "{says}: {}", run.stderr);
     }
     check("SELECT t.*, 1 AS n FROM things t", "object", "").expect(0);
-    check(
-        "SELECT ID, upper(name) FROM things",
-        "object",
-        "types = { upper = \"json\" }",
-    )
-    .expect(0);
+    check("SELECT ID, upper(name) FROM things", "object", "types = { upper = \"json\" }").expect(0);
     let list = check("SELECT id, name FROM things", "list", "").expect(0);
     assert!(
-        list.stderr
-            .contains("own/a: the rows of its lists come in any order"),
+        list.stderr.contains("own/a: the rows of its lists come in any order"),
         "{}",
         list.stderr
     );
@@ -284,10 +204,7 @@ fn an_unprotected_strategy_that_is_known_is_not_warned_of() {
     let definitions = |more: &str| {
         let of =
             |name: &str, key: &str| strategy(name, "object", key, "SELECT id, name FROM things");
-        own(
-            &["things"],
-            &format!("{}{more}{}", of("a", "A:{id}"), of("b", "B:{id}")),
-        )
+        own(&["things"], &format!("{}{more}{}", of("a", "A:{id}"), of("b", "B:{id}")))
     };
     let said = |more: &str, command: &str| {
         let run = lab.with(&definitions(more), command).run().expect(0);
@@ -295,23 +212,12 @@ fn an_unprotected_strategy_that_is_known_is_not_warned_of() {
     };
     for command in ["warmup all", "strategies"] {
         let all = said("", command);
-        assert!(
-            all.contains("not protected") && all.contains("own/a"),
-            "{all}"
-        );
+        assert!(all.contains("not protected") && all.contains("own/a"), "{all}");
         let rest = said("unprotected = \"ok\"\n", command);
-        let warning = rest
-            .lines()
-            .find(|line| line.contains("not protected"))
-            .expect("a line");
-        assert!(
-            warning.contains("own/b") && !warning.contains("own/a"),
-            "{rest}"
-        );
+        let warning = rest.lines().find(|line| line.contains("not protected")).expect("a line");
+        assert!(warning.contains("own/b") && !warning.contains("own/a"), "{rest}");
     }
-    let report = lab
-        .with(&definitions("unprotected = \"ok\"\n"), "warmup all -o json")
-        .run();
+    let report = lab.with(&definitions("unprotected = \"ok\"\n"), "warmup all -o json").run();
     let report = report.expect(0).strategy("own/a");
     assert_eq!(report["protected"], false, "{report:#}");
     let doctor = said("unprotected = \"ok\"\n", "doctor -o json");
@@ -347,36 +253,18 @@ fn a_with_works_in_every_query_that_is_made_of_it() {
         );
         let warm = lab.warm(&definitions).expect(0);
         assert_eq!(warm.strategy("own/tree")["warmed"], 2);
-        assert_eq!(
-            lab.keys(),
-            ["D:0", "D:1", "D:2", "T:2", "T:3"],
-            "{dialect:?}"
-        );
+        assert_eq!(lab.keys(), ["D:0", "D:1", "D:2", "T:2", "T:3"], "{dialect:?}");
         assert_eq!(lab.get("T:3"), r#"{"id":3,"depth":2}"#);
-        for command in [
-            "verify",
-            "verify --sample 1",
-            "dry-run",
-            "keys get T:2",
-            "doctor",
-        ] {
+        for command in ["verify", "verify --sample 1", "dry-run", "keys get T:2", "doctor"] {
             lab.with(&definitions, command).run().expect(0);
         }
-        lab.warm_keys(&definitions, &["T:1", "T:2", "D:1"])
-            .expect(0);
+        lab.warm_keys(&definitions, &["T:1", "T:2", "D:1"]).expect(0);
         let again = lab
-            .with(
-                &definitions,
-                "warmup all --changed --changed-overlap 0s -o json",
-            )
+            .with(&definitions, "warmup all --changed --changed-overlap 0s -o json")
             .run()
             .expect(0);
         let tree = again.strategy("own/tree");
-        assert_eq!(
-            (&tree["read"], &tree["unchanged"]),
-            (&"keys".into(), &2.into()),
-            "{tree:#}"
-        );
+        assert_eq!((&tree["read"], &tree["unchanged"]), (&"keys".into(), &2.into()), "{tree:#}");
         let written = own(
             &["others"],
             &strategy(
@@ -391,8 +279,7 @@ fn a_with_works_in_every_query_that_is_made_of_it() {
     }
     let lab = Lab::things(Dialect::Postgres);
     let sql = "WITH x AS MATERIALIZED (SELECT id, name FROM things) SELECT * FROM x";
-    lab.warm(&own(&["things"], &strategy("x", "object", "X:{id}", sql)))
-        .expect(0);
+    lab.warm(&own(&["things"], &strategy("x", "object", "X:{id}", sql))).expect(0);
     assert_eq!(lab.keys(), ["X:1", "X:2"]);
 }
 

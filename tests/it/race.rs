@@ -171,11 +171,7 @@ impl<'d> Race<'d> {
             "INSERT INTO items (id, grp, price, v, gone) VALUES {}",
             rows.join(", ")
         ));
-        Self {
-            database,
-            _definitions: dir,
-            contexts,
-        }
+        Self { database, _definitions: dir, contexts }
     }
 
     /// One run beside applications that go on until it ends: what it leaves stale stays so.
@@ -219,12 +215,11 @@ impl<'d> Race<'d> {
 
     /// A run that is held at random moments.
     fn warm(&self, cache: &Target, flags: &str) -> Finished {
-        let run = shopwarm(&format!(
-            "warmup context race -o json --batch-size 50 --rate 6k {flags}"
-        ))
-        .contexts(&self.contexts)
-        .database(self.database.url())
-        .cache(cache.url());
+        let run =
+            shopwarm(&format!("warmup context race -o json --batch-size 50 --rate 6k {flags}"))
+                .contexts(&self.contexts)
+                .database(self.database.url())
+                .cache(cache.url());
         let child = run.start();
         let over = AtomicBool::new(false);
         let pid = child.id();
@@ -247,11 +242,7 @@ impl<'d> Race<'d> {
     #[track_caller]
     fn has_nothing_stale(&self, cache: &Target) {
         let stale = self.stale(cache);
-        assert!(
-            stale.is_empty(),
-            "stale: {:?}",
-            &stale[..stale.len().min(10)]
-        );
+        assert!(stale.is_empty(), "stale: {:?}", &stale[..stale.len().min(10)]);
     }
 
     /// An empty cache is not stale either. Applications have dropped many keys since.
@@ -263,16 +254,12 @@ impl<'d> Race<'d> {
 
     /// Keys whose value is not what the database has.
     fn stale(&self, cache: &Target) -> Vec<String> {
-        let rows = self
-            .database
-            .query("SELECT id, grp, v FROM items WHERE gone = 0 ORDER BY id");
+        let rows = self.database.query("SELECT id, grp, v FROM items WHERE gone = 0 ORDER BY id");
         let mut items: HashMap<String, Value> = HashMap::new();
         let mut groups: HashMap<u64, Vec<(u64, u64)>> = HashMap::new();
         for row in rows.lines() {
             let numbers: Vec<u64> = row.split('\t').map(|n| n.parse().unwrap()).collect();
-            let [id, group, v] = numbers[..] else {
-                panic!("{row}")
-            };
+            let [id, group, v] = numbers[..] else { panic!("{row}") };
             items.insert(id.to_string(), json!(v));
             groups.entry(group).or_default().push((id, v));
         }
@@ -364,9 +351,7 @@ impl Target {
 
     fn embedded() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let made = shopwarm("warmup all --demo --demo-dir")
-            .arg(dir.path())
-            .run();
+        let made = shopwarm("warmup all --demo --demo-dir").arg(dir.path()).run();
         made.expect(0);
         Self::Embedded(dir)
     }
@@ -405,17 +390,12 @@ enum Connected {
 
 impl Connected {
     fn to_redis(first: u16) -> Self {
-        Self::Redis {
-            first,
-            nodes: HashMap::new(),
-        }
+        Self::Redis { first, nodes: HashMap::new() }
     }
 
     /// Asks a server, and the one that has the key.
     fn ask(&mut self, words: &[&str]) -> redis::Value {
-        let Self::Redis { first, nodes } = self else {
-            panic!("no Redis")
-        };
+        let Self::Redis { first, nodes } = self else { panic!("no Redis") };
         let mut port = *first;
         loop {
             let node = nodes.entry(port).or_insert_with(|| {
@@ -522,10 +502,7 @@ impl Session {
             Dialect::MySql => Self::MySql(MySqlConnection::connect(&url).await.unwrap()),
             Dialect::Sqlite => {
                 let mut connection = SqliteConnection::connect(&database.url()).await.unwrap();
-                connection
-                    .execute("PRAGMA busy_timeout = 20000")
-                    .await
-                    .unwrap();
+                connection.execute("PRAGMA busy_timeout = 20000").await.unwrap();
                 Self::Sqlite(connection)
             }
         }
@@ -583,10 +560,7 @@ impl Application {
     fn work(mut self, left: &AtomicU64, pause: Duration) {
         // The first sets what it knows; the others drop keys.
         let sets = self.number == 0;
-        while left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
-            .is_ok()
-        {
+        while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
             thread::sleep(pause.mul_f64(self.rng.f64()));
             let id = self.rng.u64(0..ROWS / APPLICATIONS) * APPLICATIONS + self.number;
             let (version, is_there) = self.rows[&id];
@@ -600,10 +574,9 @@ impl Application {
             self.runtime.block_on(self.session.change(update));
             let item = format!("item:{id}");
             match sets && is_there {
-                true => self.cache.set(
-                    &item,
-                    &json!({"id": id, "price": price, "v": version}).to_string(),
-                ),
+                true => self
+                    .cache
+                    .set(&item, &json!({"id": id, "price": price, "v": version}).to_string()),
                 false => self.cache.delete(&item),
             }
             self.cache.delete(&format!("fields:{id}"));
@@ -615,10 +588,7 @@ impl Application {
 }
 
 fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 // ── one step at a time ────────────────────────────────────────────────────────────────────────
@@ -661,26 +631,16 @@ fn what_an_application_has_set_since_is_not_written_over() {
             application.ask(&["SET", "fields:3", "no hash"]);
         }
         let run = shopwarm("warmup context race -o json").contexts(&contexts);
-        let report = run
-            .database(database.url())
-            .cache(cache.url())
-            .run()
-            .expect(0);
+        let report = run.database(database.url()).cache(cache.url()).run().expect(0);
         let items = report.strategy("race/items");
-        assert_eq!(
-            (&items["warmed"], &items["skipped"]),
-            (&json!(3), &json!(1))
-        );
+        assert_eq!((&items["warmed"], &items["skipped"]), (&json!(3), &json!(1)));
         assert_eq!(application.get("item:1"), Some(newer));
         for (id, price) in [(2, 20), (3, 30), (4, 40)] {
             let item = json!({"id": id, "price": price, "v": 9});
             assert_eq!(application.get(&format!("item:{id}")), Some(item));
         }
         if !matches!(cache, Target::Embedded(_)) {
-            assert_eq!(
-                application.get("fields:1"),
-                Some(json!({"v": "10", "price": "11"}))
-            );
+            assert_eq!(application.get("fields:1"), Some(json!({"v": "10", "price": "11"})));
             for (id, price) in [("2", "20"), ("3", "30"), ("4", "40")] {
                 let fields = json!({"id": id, "price": price, "v": "9"});
                 assert_eq!(application.get(&format!("fields:{id}")), Some(fields));
@@ -696,17 +656,8 @@ fn a_version_field_is_a_field_of_the_value() {
     database
         .sql("CREATE TABLE items (id integer PRIMARY KEY, price integer, v integer, gone integer)");
     let run = shopwarm("warmup context race").contexts(&contexts);
-    let run = run
-        .database(database.url())
-        .cache(Target::embedded().url())
-        .run()
-        .expect(4);
-    assert!(
-        run.stderr
-            .contains("version_field: the query does not return w"),
-        "{}",
-        run.stderr
-    );
+    let run = run.database(database.url()).cache(Target::embedded().url()).run().expect(4);
+    assert!(run.stderr.contains("version_field: the query does not return w"), "{}", run.stderr);
 }
 
 /// A table as a replica has it, and as its primary has it by now.
@@ -729,18 +680,11 @@ fn what_a_replica_does_not_have_yet_is_read_from_its_primary() {
     let (_dir, contexts) = file("race.toml", DEFINITIONS);
     for cache in [Target::redis(), Target::cluster(), Target::embedded()] {
         let run = shopwarm("warmup context race -o json --primary-url").arg(primary.url());
-        let run = run
-            .contexts(&contexts)
-            .database(replica.url())
-            .cache(cache.url())
-            .run()
-            .expect(0);
+        let run =
+            run.contexts(&contexts).database(replica.url()).cache(cache.url()).run().expect(0);
         let items = run.strategy("race/items");
         // Five are the same on both, and one is gone.
-        assert_eq!(
-            (&items["repaired"], &items["withdrawn"]),
-            (&json!(994), &json!(1))
-        );
+        assert_eq!((&items["repaired"], &items["withdrawn"]), (&json!(994), &json!(1)));
         assert_eq!(
             (&items["warmed"], &items["skipped"], &items["total"]),
             (&json!(999), &json!(1), &json!(1000))
@@ -778,9 +722,7 @@ fn what_was_stored_without_an_answer_is_looked_at_too() {
     finish(child).expect(0);
     let mut connection = Connected::to_redis(redis.port());
     for id in 1..=1000 {
-        let v = connection
-            .get(&format!("item:{id}"))
-            .map(|item| item["v"].clone());
+        let v = connection.get(&format!("item:{id}")).map(|item| item["v"].clone());
         let now = match id {
             7 => None,
             1..=5 => Some(json!(1)),
@@ -801,18 +743,9 @@ fn a_stale_value_that_may_not_be_deleted_is_said() {
     ]);
     let cache = format!("redis://warm:secret@127.0.0.1:{}", redis.port());
     let run = shopwarm("warmup strategy race/items -o json --primary-url").arg(primary.url());
-    let run = run
-        .contexts(&contexts)
-        .database(replica.url())
-        .cache(cache)
-        .run();
+    let run = run.contexts(&contexts).database(replica.url()).cache(cache).run();
     assert_eq!(run.code, 7, "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("does not allow a stale value to be deleted"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("does not allow a stale value to be deleted"), "{}", run.stderr);
     assert!(run.stderr.contains("+delex"), "{}", run.stderr);
     assert!(run.strategy("race/items")["unknown"].as_u64().unwrap() > 0);
 }
@@ -825,11 +758,7 @@ fn a_primary_that_goes_away_leaves_keys_unverified_and_says_so() {
     // It is reached, and its table is not.
     primary.sql("ALTER TABLE items RENAME TO things");
     let run = shopwarm("warmup strategy race/items -o json --primary-url").arg(primary.url());
-    let run = run
-        .contexts(&contexts)
-        .database(replica.url())
-        .cache(redis.url())
-        .run();
+    let run = run.contexts(&contexts).database(replica.url()).cache(redis.url()).run();
     assert_eq!(run.code, 3, "{}", run.stderr);
     let items = run.strategy("race/items");
     assert_eq!(items["status"], "failed");
@@ -837,18 +766,10 @@ fn a_primary_that_goes_away_leaves_keys_unverified_and_says_so() {
     assert!(run.stderr.contains("items"), "{}", run.stderr);
     // One that is not there is noticed before anything is written.
     let run = shopwarm("warmup strategy race/items --primary-url postgres://127.0.0.1:1/shop");
-    let run = run
-        .contexts(&contexts)
-        .database(replica.url())
-        .cache(redis.url())
-        .run();
+    let run = run.contexts(&contexts).database(replica.url()).cache(redis.url()).run();
     run.expect(5);
     let run = shopwarm("warmup strategy race/items --primary-url sqlite:/nowhere.db");
-    let run = run
-        .contexts(&contexts)
-        .database(replica.url())
-        .cache(redis.url())
-        .run();
+    let run = run.contexts(&contexts).database(replica.url()).cache(redis.url()).run();
     assert!(matches!(run.code, 4 | 5), "{}", run.stderr);
 }
 
@@ -858,9 +779,7 @@ fn what_is_not_protected_is_said_everywhere() {
     database
         .sql("CREATE TABLE items (id integer PRIMARY KEY, price integer, v integer, gone integer, at datetime DEFAULT CURRENT_TIMESTAMP)");
     database.sql("INSERT INTO items (id, price, v, gone) VALUES (1, 10, 9, 0)");
-    let plain = DEFINITIONS
-        .replace(", v AS _version", "")
-        .replace("grp, id", "id AS grp, id");
+    let plain = DEFINITIONS.replace(", v AS _version", "").replace("grp, id", "id AS grp, id");
     let (_dir, contexts) = file("race.toml", &plain);
     let redis = Redis::start(&[]);
     let ask = |arguments: &str| {
@@ -880,34 +799,18 @@ fn what_is_not_protected_is_said_everywhere() {
         (&json!(false), &json!(because))
     );
     let table = ask("warmup context race").expect(0).stdout;
-    assert!(
-        table.contains("not protected") && table.contains(because),
-        "{table}"
-    );
+    assert!(table.contains("not protected") && table.contains(because), "{table}");
     let doctor = ask("doctor").stdout;
-    assert!(
-        doctor.contains("race/items") && doctor.contains("may leave stale values"),
-        "{doctor}"
-    );
+    assert!(doctor.contains("race/items") && doctor.contains("may leave stale values"), "{doctor}");
     // And what was switched off.
-    let (_dir, contexts) = file(
-        "race.toml",
-        &DEFINITIONS.replace("grp, id", "id AS grp, id"),
-    );
+    let (_dir, contexts) = file("race.toml", &DEFINITIONS.replace("grp, id", "id AS grp, id"));
     let run = |flags: &str| {
         let run =
             shopwarm(&format!("warmup strategy race/items -o json {flags}")).contexts(&contexts);
-        run.database(database.url())
-            .cache(redis.url())
-            .run()
-            .expect(0)
-            .strategy("race/items")
+        run.database(database.url()).cache(redis.url()).run().expect(0).strategy("race/items")
     };
     assert_eq!(run("")["protected"], true);
-    assert_eq!(
-        run("--no-verify-writes")["unprotected_because"],
-        "--no-verify-writes"
-    );
+    assert_eq!(run("--no-verify-writes")["unprotected_because"], "--no-verify-writes");
 }
 
 #[test]
@@ -940,9 +843,7 @@ fn a_version_that_misses_a_table_is_said_everywhere() {
     let listed = ask(&text, "strategies -o json").json();
     let protected = |listed: &Value| -> Vec<bool> {
         let all = listed["strategies"].as_array().expect("a list");
-        all.iter()
-            .map(|strategy| strategy["protected"] == true)
-            .collect()
+        all.iter().map(|strategy| strategy["protected"] == true).collect()
     };
     assert_eq!(protected(&listed), [true, false, true], "{listed:#}");
     let said = ask(&text, "strategies").stderr;
@@ -979,9 +880,7 @@ fn days(definition: &str) -> Finished {
         format!("[context]\nname = \"race\"\nowns = [\"days\"]\n[strategies.days]\n{definition}");
     let (_dir, contexts) = file("race.toml", &text);
     let run = shopwarm("warmup context race -o json --batch-size 2000").contexts(&contexts);
-    run.database(database.url())
-        .cache(Target::embedded().url())
-        .run()
+    run.database(database.url()).cache(Target::embedded().url()).run()
 }
 
 #[test]
@@ -1007,10 +906,7 @@ fn keys_of_several_columns_are_looked_up_too() {
         "key = \"Day:{id}:{v}\"\nvalue = \"object\"\nsql.any = \"SELECT id, v, v AS _version FROM days\"",
     );
     let days = run.expect(0).strategy("race/days");
-    assert_eq!(
-        (&days["warmed"], &days["protected"]),
-        (&json!(3000), &json!(true))
-    );
+    assert_eq!((&days["warmed"], &days["protected"]), (&json!(3000), &json!(true)));
 }
 
 #[test]

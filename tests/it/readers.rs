@@ -30,9 +30,7 @@ fn warnings(lab: &Lab, definitions: &str, id: &str) -> Vec<(String, String)> {
     let checks = report["checks"].as_array().expect("checks").iter();
     let of_strategy = checks.filter(|check| check["check"] == id && check["level"] == "warning");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    of_strategy
-        .map(|check| (text(&check["text"]), text(&check["hint"])))
-        .collect()
+    of_strategy.map(|check| (text(&check["text"]), text(&check["hint"]))).collect()
 }
 
 #[test]
@@ -71,11 +69,7 @@ fn doctor_says_what_php_stores_there() {
             "2 of 2 values in the cache are serialized PHP objects; this definition writes JSON",
             "shopwarm does not write that",
         ),
-        (
-            "igbinary",
-            "2 of 2 values in the cache are igbinary;",
-            "shopwarm does not write that",
-        ),
+        ("igbinary", "2 of 2 values in the cache are igbinary;", "shopwarm does not write that"),
         (
             "gzip",
             "2 of 2 values in the cache are compressed with gzip; 2 of 2 values in the cache are \
@@ -92,10 +86,7 @@ fn doctor_says_what_php_stores_there() {
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].0.starts_with(text), "{said:?}");
         let end = "values from before a change of the definition are replaced by the next run";
-        assert!(
-            said[0].1.starts_with(hint) && said[0].1.ends_with(end),
-            "{said:?}"
-        );
+        assert!(said[0].1.starts_with(hint) && said[0].1.ends_with(end), "{said:?}");
     }
     // The lines that were to be added are enough.
     let definitions = [
@@ -127,42 +118,16 @@ print('null')",
         "",
         Some(&lab.redis),
     );
-    let names = [
-        "pickle", "pack", "zstd", "lz4", "envelope", "class", "hash", "other", "none",
-    ];
+    let names = ["pickle", "pack", "zstd", "lz4", "envelope", "class", "hash", "other", "none"];
     let definitions = names.map(of).concat();
     for (name, text, hint) in [
-        (
-            "pickle",
-            "are a Python pickle; this",
-            "shopwarm does not write that",
-        ),
-        (
-            "pack",
-            "are MessagePack; this",
-            "add format = \"msgpack\"; add numbers = \"string\"",
-        ),
-        (
-            "zstd",
-            "are compressed with zstd",
-            "add compress = \"zstd\"; add dates = \"unix\"",
-        ),
+        ("pickle", "are a Python pickle; this", "shopwarm does not write that"),
+        ("pack", "are MessagePack; this", "add format = \"msgpack\"; add numbers = \"string\""),
+        ("zstd", "are compressed with zstd", "add compress = \"zstd\"; add dates = \"unix\""),
         ("lz4", "are compressed with lz4", "add compress = \"lz4\""),
-        (
-            "envelope",
-            "are in an envelope, at `value`",
-            "build the envelope in the query",
-        ),
-        (
-            "class",
-            "name their class in `@class`",
-            "add fields = { \"@class\" = \"shop.Product\" }",
-        ),
-        (
-            "hash",
-            "are of the type hash, not string",
-            "add value = \"hash\"",
-        ),
+        ("envelope", "are in an envelope, at `value`", "build the envelope in the query"),
+        ("class", "name their class in `@class`", "add fields = { \"@class\" = \"shop.Product\" }"),
+        ("hash", "are of the type hash, not string", "add value = \"hash\""),
         // None of the first rows has its key there; others of the strategy have.
         ("other", "are MessagePack; this", "add format = \"msgpack\""),
     ] {

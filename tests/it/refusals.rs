@@ -22,9 +22,7 @@ const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, name text); INSERT INTO
 fn refused(url: &str, more: &str, code: i32, words: &[&str]) {
     let (dir, contexts) = file("own.toml", &definitions());
     let cache = format!("sqlite://{}", dir.path().join("cache.db").display());
-    let run = shopwarm("warmup context own")
-        .args(more)
-        .contexts(&contexts);
+    let run = shopwarm("warmup context own").args(more).contexts(&contexts);
     let run: Finished = run.database(url).cache(cache).run().expect(code);
     let said = format!("{}{}", run.stdout, run.stderr);
     for word in words {
@@ -38,10 +36,7 @@ fn refused(url: &str, more: &str, code: i32, words: &[&str]) {
 #[test]
 fn a_file_that_the_url_names_and_nobody_can_read_is_a_configuration_error() {
     for (url, parameters) in [
-        (
-            Postgres::database().url(),
-            ["sslmode=verify-ca", "sslrootcert"],
-        ),
+        (Postgres::database().url(), ["sslmode=verify-ca", "sslrootcert"]),
         (MariaDb::database().url(), ["ssl-mode=VERIFY_CA", "ssl-ca"]),
     ] {
         let [mode, file] = parameters;
@@ -58,12 +53,7 @@ fn a_certificate_for_another_name_is_a_configuration_error() {
     let url = database.url().replace("@127.0.0.1:", "@127.0.0.2:");
     let root = database.ca_file();
     let url = format!("{url}?sslmode=verify-full&sslrootcert={}", root.display());
-    refused(
-        &url,
-        "",
-        4,
-        &["cannot set up TLS", "certificate", "127.0.0.2", "sslmode"],
-    );
+    refused(&url, "", 4, &["cannot set up TLS", "certificate", "127.0.0.2", "sslmode"]);
 }
 
 #[test]
@@ -72,12 +62,7 @@ fn a_server_without_prepared_statements_left_is_busy() {
     let database = server.new_database();
     database.sql(TABLE);
     database.sql("SET GLOBAL max_prepared_stmt_count = 0");
-    refused(
-        &database.url(),
-        "",
-        5,
-        &["max_prepared_stmt_count", "raise"],
-    );
+    refused(&database.url(), "", 5, &["max_prepared_stmt_count", "raise"]);
 }
 
 #[test]
@@ -126,16 +111,8 @@ fn wants_a_password() -> u16 {
 
 #[test]
 fn a_password_that_may_not_be_sent_in_the_clear_wants_tls() {
-    let url = format!(
-        "mysql://shop:shop-secret@127.0.0.1:{}/shop",
-        wants_a_password()
-    );
-    let words = [
-        "cannot log in",
-        "caching_sha2_password",
-        "not encrypted",
-        "ssl-mode=REQUIRED",
-    ];
+    let url = format!("mysql://shop:shop-secret@127.0.0.1:{}/shop", wants_a_password());
+    let words = ["cannot log in", "caching_sha2_password", "not encrypted", "ssl-mode=REQUIRED"];
     refused(&url, "", 4, &words);
     let (_dir, contexts) = file("own.toml", &definitions());
     let run = shopwarm("doctor").contexts(&contexts).database(&url).run();

@@ -46,10 +46,7 @@ fn own_definitions_have_no_jobs_that_nobody_named() {
     let dir = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     let jobs = |settings: &str| {
-        write(
-            "shopwarm.toml",
-            &format!("contexts = [\"own.toml\"]\n{settings}"),
-        );
+        write("shopwarm.toml", &format!("contexts = [\"own.toml\"]\n{settings}"));
         let run = shopwarm("config check").dir(dir.path()).run().expect(0);
         run.stdout.trim().to_owned()
     };
@@ -60,10 +57,7 @@ fn own_definitions_have_no_jobs_that_nobody_named() {
     let run = shopwarm("schedule list -o json").dir(dir.path()).run();
     let runs = run.expect(0).json()["runs"].take();
     let of_peak = |run: &Value| run["job"] == "peak";
-    assert!(
-        runs.as_array().expect("a list").iter().all(of_peak),
-        "{runs:#}"
-    );
+    assert!(runs.as_array().expect("a list").iter().all(of_peak), "{runs:#}");
     write("own.toml", &over_shipped(&things()));
     assert_eq!(jobs(""), "valid: 8 strategies, 2 scheduled jobs");
 }
@@ -78,19 +72,11 @@ fn a_file_that_extends_the_shipped_ones_keeps_them() {
     assert_eq!(run.strategy("catalog/hot-products")["warmed"], 3);
     // Without that word a part of a shipped strategy is no strategy.
     let run = lab.with(patch, "warmup all -o json").run().expect(4);
-    assert!(
-        run.stderr.contains("catalog/hot-products"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("catalog/hot-products"), "{}", run.stderr);
     assert!(run.stderr.contains("key: missing"), "{}", run.stderr);
     let wrong = "extends = \"shiped\"\n[context]\nname = \"catalog\"";
     let run = lab.with(wrong, "warmup all").run().expect(4);
-    assert!(
-        run.stderr.contains("did you mean `shipped`?"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("did you mean `shipped`?"), "{}", run.stderr);
 }
 
 /// What `init --template shop` writes is what there is: what is deleted there is gone.
@@ -138,11 +124,7 @@ fn a_stale_name_is_an_error_everywhere() {
     everywhere(&job("warmup = [\"catalogue\"]"), "`catalog`", &looking);
     let tags = "warmup = \"all\"\ntags = [\"prodct\"]";
     everywhere(&job(tags), "`product`", &looking);
-    everywhere(
-        "on_start = [\"catalogue\"]",
-        "`catalog`",
-        &["serve", "config check"],
-    );
+    everywhere("on_start = [\"catalogue\"]", "`catalog`", &["serve", "config check"]);
 }
 
 #[test]
@@ -150,14 +132,7 @@ fn a_context_is_excluded_by_its_name() {
     let lab = Lab::shop(Dialect::Sqlite);
     let run = lab.command("warmup all -o json --exclude catalog,identity");
     assert_eq!(ids(&run.run().expect(0)), ["ordering/recent-orders"]);
-    let none = lab
-        .command("warmup context catalog --exclude catalog")
-        .run();
+    let none = lab.command("warmup context catalog --exclude catalog").run();
     let none = none.expect(2);
-    assert!(
-        none.stderr
-            .contains("everything that was selected is excluded"),
-        "{}",
-        none.stderr
-    );
+    assert!(none.stderr.contains("everything that was selected is excluded"), "{}", none.stderr);
 }

@@ -33,11 +33,7 @@ impl Pair {
              INSERT INTO t SELECT seq, 0, 1, now(6) FROM seq_1_to_20",
         );
         let copy = replica.database_named(shop.name());
-        Pair {
-            primary: shop,
-            replica: copy,
-            servers: [primary, replica],
-        }
+        Pair { primary: shop, replica: copy, servers: [primary, replica] }
     }
 
     /// Lets the replica replicate through a channel; `` is the one without a name.
@@ -109,10 +105,7 @@ fn a_replica_is_known_to_a_user_that_may_not_ask() {
     let (primary, replica) = (pair.primary.url(), pair.replica.url());
     let role = |more: &str| says(&replica, &redis, "database role", more);
     pair.replicate("");
-    holds(
-        &role(""),
-        &["ok: replica", "may not ask", "REPLICA MONITOR"],
-    );
+    holds(&role(""), &["ok: replica", "may not ask", "REPLICA MONITOR"]);
     holds(
         &says(&replica, &redis, "protection", ""),
         &["warning: the database is a replica", "--primary-url"],
@@ -122,15 +115,9 @@ fn a_replica_is_known_to_a_user_that_may_not_ask() {
     // How far behind it is nobody says: nothing can be left out.
     let again = warm(&replica, &redis, "--changed").strategy("own/stock");
     assert_eq!(again["read"], "full", "{again:#}");
-    holds(
-        again["read_why"].as_str().expect("why"),
-        &["its lag is unknown", "may not ask"],
-    );
+    holds(again["read_why"].as_str().expect("why"), &["its lag is unknown", "may not ask"]);
     // The primary is known, and tells.
-    holds(
-        &says(&primary, &redis, "database role", ""),
-        &["ok: primary"],
-    );
+    holds(&says(&primary, &redis, "database role", ""), &["ok: primary"]);
     assert_eq!(is_protected(&warm(&primary, &redis, "")), Ok(()));
     let named = format!("--primary-url {primary}");
     assert_eq!(is_protected(&warm(&replica, &redis, &named)), Ok(()));
@@ -142,10 +129,7 @@ fn a_replica_is_known_to_a_user_that_may_not_ask() {
     let because = is_protected(&warm(&replica, &redis, "")).expect_err("a replica");
     holds(&because, &["does not say whether it is a replica"]);
     holds(&redis.cli(&["GET", "T:1"]), &["\"stock\":0"]);
-    holds(
-        &warm(&replica, &redis, "--changed").stdout,
-        &["it may be a replica"],
-    );
+    holds(&warm(&replica, &redis, "--changed").stdout, &["it may be a replica"]);
 
     // Who may ask is told.
     pair.servers[1].run("GRANT REPLICA MONITOR ON *.* TO shop@'%'");
@@ -173,10 +157,7 @@ fn a_server_that_was_a_replica_is_taken_for_the_primary_where_it_is_named() {
     pair.replicate("");
     pair.servers[1].run("STOP SLAVE; RESET SLAVE ALL");
     let url = pair.replica.url();
-    holds(
-        &says(&url, &redis, "database role", ""),
-        &["warning: not known", "REPLICA MONITOR"],
-    );
+    holds(&says(&url, &redis, "database role", ""), &["warning: not known", "REPLICA MONITOR"]);
     assert!(is_protected(&warm(&url, &redis, "")).is_err());
     let named = format!("--primary-url {url}");
     holds(&says(&url, &redis, "protection", &named), &["ok: "]);
@@ -231,10 +212,7 @@ fn a_server_that_takes_no_writes_is_not_called_primary() {
 fn a_reader_whose_storage_takes_no_writes_is_not_called_primary() {
     let server = MariaDb::private(&["--innodb-read-only"]);
     let redis = Redis::start(&[]);
-    let url = format!(
-        "mysql://admin:admin-secret@127.0.0.1:{}/mysql",
-        server.port()
-    );
+    let url = format!("mysql://admin:admin-secret@127.0.0.1:{}/mysql", server.port());
     let words = ["refuses writes", "innodb_read_only is on"];
     doctor_says(&url, &redis, "", "database role", &words);
 }

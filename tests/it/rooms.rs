@@ -49,10 +49,8 @@ fn reached<'r>(rooms: &'r Rooms, from: &str) -> BTreeSet<&'r str> {
 #[test]
 fn no_arrow_between_rooms_goes_back() {
     let rooms = rooms();
-    let back: Vec<&String> = rooms
-        .keys()
-        .filter(|room| reached(&rooms, room).contains(room.as_str()))
-        .collect();
+    let back: Vec<&String> =
+        rooms.keys().filter(|room| reached(&rooms, room).contains(room.as_str())).collect();
     assert!(back.is_empty(), "rooms that use each other: {back:?}");
 }
 
@@ -78,11 +76,8 @@ fn the_picture_shows_the_rooms_as_they_are() {
     let page = fs::read_to_string(page).expect("docs/architecture.md");
     let (_, chart) = page.split_once("```mermaid\n").expect("a chart");
     let (chart, _) = chart.split_once("```").expect("its end");
-    let arrows: String = chart
-        .lines()
-        .filter(|line| line.contains("-->"))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let arrows: String =
+        chart.lines().filter(|line| line.contains("-->")).map(|line| format!("{line}\n")).collect();
     let expected = picture(&rooms());
     assert!(arrows == expected, "the arrows are now:\n{expected}");
 }

@@ -86,9 +86,7 @@ fn eighty_columns_say_how_long_it_is() {
     let terminal = Terminal::new(80, 30);
     let list = |zone: &str| {
         let program = binary().display();
-        terminal.run(&format!(
-            "{program} schedule list --timezone {zone}; echo exit=$?"
-        ));
+        terminal.run(&format!("{program} schedule list --timezone {zone}; echo exit=$?"));
         terminal.wait_for("exit=0")
     };
     let screen = list("Asia/Shanghai");
@@ -109,16 +107,10 @@ fn the_forms_agree() {
         assert!(form.contains("all (7 strategies)"), "{form}");
         assert!(form.contains("catalog (5 strategies)"), "{form}");
         assert!(form.contains("*/30 * * * *"), "{form}");
-        assert!(
-            form.contains(" 02:00 ") && !form.contains("+00:00"),
-            "{form}"
-        );
+        assert!(form.contains(" 02:00 ") && !form.contains("+00:00"), "{form}");
         assert!(form.contains("local time: UTC"), "{form}");
     }
-    let csv = list("--timezone UTC --next 1 -o csv")
-        .run()
-        .expect(0)
-        .stdout;
+    let csv = list("--timezone UTC --next 1 -o csv").run().expect(0).stdout;
     assert!(csv.starts_with("job,cron,timezone,starts_at,"), "{csv}");
     assert_eq!(csv.lines().count(), 3, "{csv}");
 }
@@ -131,15 +123,9 @@ fn the_zone_is_the_nearest_that_is_said() {
     let (_dir, path) = file("shopwarm.toml", toml);
     let zone = |command: Shopwarm| command.run().expect(0).json()["timezone"].clone();
     let with_file = |arguments: &str| list(arguments).arg("--config").arg(&path);
-    assert_eq!(
-        zone(list("-o json").env("TZ", "Europe/Berlin")),
-        "Europe/Berlin"
-    );
+    assert_eq!(zone(list("-o json").env("TZ", "Europe/Berlin")), "Europe/Berlin");
     assert_eq!(zone(list("-o json").env("TZ", "No/Where")), "UTC");
-    assert_eq!(
-        zone(with_file("-o json").env("TZ", "Europe/Berlin")),
-        "America/New_York"
-    );
+    assert_eq!(zone(with_file("-o json").env("TZ", "Europe/Berlin")), "America/New_York");
     let from_env = || with_file("-o json").env("SHOPWARM_TIMEZONE", "Asia/Shanghai");
     assert_eq!(zone(from_env()), "Asia/Shanghai");
     let run = from_env().args("--timezone UTC").run().expect(0);
@@ -159,17 +145,11 @@ fn the_zone_is_the_nearest_that_is_said() {
     };
     assert_eq!(
         shown(shopwarm("config show -o json").env("SHOPWARM_TIMEZONE", "Asia/Shanghai")),
-        (
-            json!("Asia/Shanghai"),
-            json!("environment SHOPWARM_TIMEZONE")
-        )
+        (json!("Asia/Shanghai"), json!("environment SHOPWARM_TIMEZONE"))
     );
     let (value, from) = shown(shopwarm("config show -o json --config").arg(&path));
     assert_eq!(value, "America/New_York");
-    assert!(
-        from.as_str()
-            .is_some_and(|from| from.ends_with("shopwarm.toml"))
-    );
+    assert!(from.as_str().is_some_and(|from| from.ends_with("shopwarm.toml")));
 }
 
 #[test]
@@ -192,10 +172,7 @@ fn jobs_merge_over_the_shipped_ones() {
     let (_dir, path) = file("shopwarm.toml", toml);
     let run = check(&path).run().expect(0);
     assert_eq!(run.stdout, "valid: 7 strategies, 3 scheduled jobs\n");
-    let run = list("-o json --next 20 --config")
-        .arg(&path)
-        .run()
-        .expect(0);
+    let run = list("-o json --next 20 --config").arg(&path).run().expect(0);
     let runs = runs(&run);
     assert!(of_job(&runs, "catalog-incremental").is_empty());
     let nightly = of_job(&runs, "nightly");
@@ -203,10 +180,7 @@ fn jobs_merge_over_the_shipped_ones() {
     assert_eq!(nightly[0]["warmup"], json!(["all"]));
 
     let peak = of_job(&runs, "peak");
-    assert_eq!(
-        peak[0]["strategies"],
-        json!(["catalog/hot-products", "ordering/recent-orders"])
-    );
+    assert_eq!(peak[0]["strategies"], json!(["catalog/hot-products", "ordering/recent-orders"]));
     let mut delays = Vec::new();
     for run in &peak {
         assert_eq!(&said(run, "at")[11..19], "08:30:00");
@@ -234,11 +208,7 @@ fn without_jobs_it_says_so() {
     let (_dir, path) = file("shopwarm.toml", toml);
     let run = list("--config").arg(&path).run().expect(0);
     assert_eq!(run.stdout, "");
-    assert!(
-        run.stderr.contains("no jobs are scheduled"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("no jobs are scheduled"), "{}", run.stderr);
     let run = list("-o json --config").arg(&path).run().expect(0);
     assert_eq!(runs(&run), Vec::<Value>::new());
     let run = check(&path).run().expect(0);
@@ -250,48 +220,23 @@ fn what_is_wrong_is_said_with_its_place() {
     for (toml, says) in [
         (
             "[schedule.nightly]\n\ncron = \"0 25 * * *\"",
-            vec![
-                "shopwarm.toml, line 3",
-                "`25` is not a valid hour",
-                "\"0 2 * * *\"",
-            ],
+            vec!["shopwarm.toml, line 3", "`25` is not a valid hour", "\"0 2 * * *\""],
         ),
-        (
-            "[schedule.nightly]\ncron = \"0 2 30 2 *\"",
-            vec!["line 2", "there is no such day"],
-        ),
+        ("[schedule.nightly]\ncron = \"0 2 30 2 *\"", vec!["line 2", "there is no such day"]),
         (
             "[schedule.nightly]\nconcurency = 3",
-            vec![
-                "line 2",
-                "unknown field `concurency`",
-                "did you mean `concurrency`?",
-            ],
+            vec!["line 2", "unknown field `concurency`", "did you mean `concurrency`?"],
         ),
         // Options that are gone.
-        (
-            "avoid = [\"11:00-14:00\"]",
-            vec!["line 1", "unknown field `avoid`"],
-        ),
-        (
-            "[schedule.nightly]\nmax_refill = 500",
-            vec!["line 2", "unknown field `max_refill`"],
-        ),
+        ("avoid = [\"11:00-14:00\"]", vec!["line 1", "unknown field `avoid`"]),
+        ("[schedule.nightly]\nmax_refill = 500", vec!["line 2", "unknown field `max_refill`"]),
         (
             "timezone = \"Europe/Berln\"",
-            vec![
-                "line 1",
-                "no time zone `Europe/Berln`",
-                "did you mean `Europe/Berlin`?",
-            ],
+            vec!["line 1", "no time zone `Europe/Berln`", "did you mean `Europe/Berlin`?"],
         ),
         (
             "[schedule.x]\ncron = \"0 1 * * *\"\nwarmup = [\"catalgo\"]",
-            vec![
-                "shopwarm.toml: schedule.x",
-                "`catalgo`",
-                "did you mean `catalog`?",
-            ],
+            vec!["shopwarm.toml: schedule.x", "`catalgo`", "did you mean `catalog`?"],
         ),
         (
             "[schedule.x]\ncron = \"0 1 * * *\"\nwarmup = \"hot-products\"",
@@ -301,10 +246,7 @@ fn what_is_wrong_is_said_with_its_place() {
             "[schedule.nightly]\ntags = [\"produkt\"]",
             vec!["schedule.nightly", "`produkt`", "did you mean `product`?"],
         ),
-        (
-            "[schedule.nightly]\nconcurrency = 0",
-            vec!["line 2", "0 is not from 1 to 1000"],
-        ),
+        ("[schedule.nightly]\nconcurrency = 0", vec!["line 2", "0 is not from 1 to 1000"]),
         (
             "[schedule.\"Every Night\"]\ncron = \"0 1 * * *\"\nwarmup = \"all\"",
             vec!["a job's name"],

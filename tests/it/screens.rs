@@ -100,14 +100,8 @@ fn the_commonest_mistakes() {
         ("no-servers", "shopwarm warmup all".to_owned()),
         ("nothing-named", "shopwarm --demo warmup".to_owned()),
         ("a-key", "shopwarm --demo warmup Product:id:7".to_owned()),
-        (
-            "misspelt",
-            "shopwarm --demo warmup context catalgo".to_owned(),
-        ),
-        (
-            "no-amount",
-            "shopwarm --demo warmup all --rate fast".to_owned(),
-        ),
+        ("misspelt", "shopwarm --demo warmup context catalgo".to_owned()),
+        ("no-amount", "shopwarm --demo warmup all --rate fast".to_owned()),
         ("nobody-answers", format!("shopwarm {nobody} warmup all")),
     ] {
         sample.scene(&format!("mistake-{name}"), &line);

@@ -59,9 +59,7 @@ fn leaks(text: &str) -> Vec<&str> {
     }
     let is_in = |line: &&str| {
         let lower = line.to_lowercase();
-        needles
-            .iter()
-            .any(|needle| line.contains(needle) || lower.contains(&needle.to_lowercase()))
+        needles.iter().any(|needle| line.contains(needle) || lower.contains(&needle.to_lowercase()))
     };
     text.lines().filter(is_in).collect()
 }
@@ -84,11 +82,7 @@ fn a_url_comes_from_a_command() {
     let prints = "echo ' redis://:cAn4ry@h:1/0 '; echo second; echo cAn4ry >&2";
     let flag = show().arg("--cache-url-command").arg(prints);
     let variable = show().env("SHOPWARM_CACHE_URL_COMMAND", prints);
-    write(
-        dir.path(),
-        "shopwarm.toml",
-        format!("cache_url_command = {}", Value::from(prints)),
-    );
+    write(dir.path(), "shopwarm.toml", format!("cache_url_command = {}", Value::from(prints)));
     for (run, from) in [
         (flag, "command (flag)"),
         (variable, "command (environment SHOPWARM_CACHE_URL_COMMAND)"),
@@ -168,42 +162,24 @@ fn the_nearest_source_counts() {
     };
     let credentials = folder();
     write(credentials.path(), "cache-url", "redis://credential/0");
-    write(
-        dir.path(),
-        "shopwarm.toml",
-        format!("cache_url_file = {:?}", file("in-toml")),
-    );
+    write(dir.path(), "shopwarm.toml", format!("cache_url_file = {:?}", file("in-toml")));
     let mut sources: Vec<(&str, String, &str)> = vec![
         ("--cache-url-file", file("flag"), "redis://flag/0"),
-        (
-            "SHOPWARM_CACHE_URL_FILE",
-            file("variable"),
-            "redis://variable/0",
-        ),
+        ("SHOPWARM_CACHE_URL_FILE", file("variable"), "redis://variable/0"),
         ("REDIS_URL", "redis://older/0".to_owned(), "redis://older/0"),
-        (
-            "CREDENTIALS_DIRECTORY",
-            credentials.path().display().to_string(),
-            "redis://credential/0",
-        ),
+        ("CREDENTIALS_DIRECTORY", credentials.path().display().to_string(), "redis://credential/0"),
         ("", String::new(), "redis://in-toml/0"),
     ];
     while !sources.is_empty() {
         let show = shopwarm("config show -o json").dir(dir.path());
         let show =
-            sources
-                .iter()
-                .fold(show, |show, (name, value, _)| match name.starts_with('-') {
-                    true => show.arg(name).arg(value),
-                    false if name.is_empty() => show,
-                    false => show.env(name, value),
-                });
+            sources.iter().fold(show, |show, (name, value, _)| match name.starts_with('-') {
+                true => show.arg(name).arg(value),
+                false if name.is_empty() => show,
+                false => show.env(name, value),
+            });
         let (name, _, url) = sources.remove(0);
-        assert_eq!(
-            setting(&show.run().expect(0), "cache_url")[0],
-            url,
-            "{name}"
-        );
+        assert_eq!(setting(&show.run().expect(0), "cache_url")[0], url, "{name}");
     }
 }
 
@@ -221,9 +197,8 @@ fn two_sources_in_one_place_are_refused() {
     };
     let flags = show().args("--database-url mysql://u:cAn4ry@h/db --database-url-command true");
     refused(flags, 2, &["--database-url and --database-url-command"]);
-    let variables = show()
-        .env("CACHE_URL", "redis://:cAn4ry@h")
-        .env("SHOPWARM_CACHE_URL_FILE", &url);
+    let variables =
+        show().env("CACHE_URL", "redis://:cAn4ry@h").env("SHOPWARM_CACHE_URL_FILE", &url);
     refused(variables, 2, &["CACHE_URL and SHOPWARM_CACHE_URL_FILE"]);
     // One on the command line settles it.
     let settled = show()
@@ -231,11 +206,7 @@ fn two_sources_in_one_place_are_refused() {
         .env("SHOPWARM_CACHE_URL_FILE", &url)
         .args("--cache-url redis://h");
     settled.run().expect(0);
-    write(
-        dir.path(),
-        "shopwarm.toml",
-        "cache_url_command = 'true'\ncache_url_file = 'url'",
-    );
+    write(dir.path(), "shopwarm.toml", "cache_url_command = 'true'\ncache_url_file = 'url'");
     let words = ["shopwarm.toml", "cache_url_file and cache_url_command"];
     refused(show(), 4, &words);
 }
@@ -304,21 +275,15 @@ fn postgresqls_password_file_is_used_and_never_shown() {
         doctor.database(bare(&lab.database.url())).run()
     };
     let found = doctor(0o640).expect(7).stdout;
-    assert!(
-        found.contains("is not used") && found.contains("chmod 600"),
-        "{found}"
-    );
+    assert!(found.contains("is not used") && found.contains("chmod 600"), "{found}");
     let found = doctor(0o600).expect(0).stdout;
     assert!(!found.contains("is not used"), "{found}");
 }
 
 #[test]
 fn a_reload_reads_commands_and_credentials_anew() {
-    let (database, first, second) = (
-        shop::database(Dialect::Sqlite),
-        Redis::start(&[]),
-        Redis::start(&[]),
-    );
+    let (database, first, second) =
+        (shop::database(Dialect::Sqlite), Redis::start(&[]), Redis::start(&[]));
     let dir = folder();
     let url = write(dir.path(), "url", first.url());
     let credentials = folder();
@@ -357,9 +322,7 @@ fn commands() -> Vec<Vec<String>> {
     let mut at = 0;
     while at < all.len() {
         let path: Vec<String> = all[at].clone();
-        let help = path
-            .iter()
-            .fold(shopwarm(""), super::support::shopwarm::Shopwarm::arg);
+        let help = path.iter().fold(shopwarm(""), super::support::shopwarm::Shopwarm::arg);
         let help = help.arg("--help").run().expect(0).stdout;
         let listed = help.split("Commands:\n").nth(1).unwrap_or_default();
         let lines = listed.lines().take_while(|line| !line.is_empty());
@@ -400,26 +363,16 @@ struct Vault {
 impl Vault {
     fn new() -> Self {
         let database = shop::database(Dialect::Postgres);
-        let user = format!(
-            "u_{}",
-            database.name().replace(|c: char| !c.is_alphanumeric(), "_")
-        );
+        let user = format!("u_{}", database.name().replace(|c: char| !c.is_alphanumeric(), "_"));
         database.sql(&format!(
             "CREATE ROLE {user} LOGIN PASSWORD '{PASSWORD}';
              GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}"
         ));
         let redis = Redis::start(&[]);
         let password = format!(">{PASSWORD}");
-        let words = [
-            "ACL", "SETUSER", "keeper", "on", &password, "~*", "&*", "+@all",
-        ];
+        let words = ["ACL", "SETUSER", "keeper", "on", &password, "~*", "&*", "+@all"];
         assert_eq!(redis.cli(&words), "OK");
-        Self {
-            database,
-            redis,
-            dir: folder(),
-            user,
-        }
+        Self { database, redis, dir: folder(), user }
     }
 
     fn database_url(&self) -> String {
@@ -448,16 +401,10 @@ impl Vault {
             ("flags", {
                 let (database, cache) = (database.clone(), cache.clone());
                 Box::new(move |run: Shopwarm| {
-                    run.arg("--database-url")
-                        .arg(&database)
-                        .arg("--cache-url")
-                        .arg(&cache)
+                    run.arg("--database-url").arg(&database).arg("--cache-url").arg(&cache)
                 })
             }),
-            (
-                "settings",
-                Box::new(move |run| run.env("SHOPWARM_CONFIG", &toml)),
-            ),
+            ("settings", Box::new(move |run| run.env("SHOPWARM_CONFIG", &toml))),
             ("commands", {
                 let cats = [&database_file, &cache_file].map(|f| format!("cat {}", f.display()));
                 Box::new(move |run: Shopwarm| {
@@ -465,10 +412,7 @@ impl Vault {
                         .env("SHOPWARM_CACHE_URL_COMMAND", &cats[1])
                 })
             }),
-            (
-                "credentials",
-                Box::new(move |run| run.env("CREDENTIALS_DIRECTORY", dir)),
-            ),
+            ("credentials", Box::new(move |run| run.env("CREDENTIALS_DIRECTORY", dir))),
         ]
     }
 }
@@ -532,9 +476,7 @@ fn no_command_shows_a_secret() {
         own += 1;
     }
     assert!(own > 0, "{keys}");
-    vault
-        .database
-        .sql(&format!("DROP OWNED BY {0}; DROP ROLE {0}", vault.user));
+    vault.database.sql(&format!("DROP OWNED BY {0}; DROP ROLE {0}", vault.user));
 }
 
 #[test]
@@ -543,9 +485,7 @@ fn a_server_shows_no_secret() {
     let token = "cAn4ry-a-token-nobody-knows-42";
     for (way, given) in vault.ways() {
         let serve = shopwarm("serve --listen 127.0.0.1:0 -vv --log-format json");
-        let serve = given(serve)
-            .env("SHOPWARM_TOKEN", token)
-            .dir(vault.dir.path());
+        let serve = given(serve).env("SHOPWARM_TOKEN", token).dir(vault.dir.path());
         let mut server = Server::start(serve);
         server.get("/admin/runs").expect(401);
         server.bring(Some(token));
@@ -558,40 +498,26 @@ fn a_server_shows_no_secret() {
         assert_eq!(leaks(&proc_file("cmdline")).is_empty(), way != "flags");
         let run = server.start_run("/admin/warmup/catalog");
         crate::support::site::ended(&server, &run);
-        server
-            .ask("GET", "/admin/runs")
-            .token("cAn4ry-wrong")
-            .send()
-            .expect(401);
+        server.ask("GET", "/admin/runs").token("cAn4ry-wrong").send().expect(401);
         server.get("/admin/runs/cAn4ry%40nobody");
         let document = server.json("/openapi.json");
-        let paths: BTreeSet<&String> = document["paths"]
-            .as_object()
-            .expect("paths")
-            .keys()
-            .collect();
+        let paths: BTreeSet<&String> =
+            document["paths"].as_object().expect("paths").keys().collect();
         for path in paths.into_iter().filter(|path| !path.ends_with("/events")) {
             let answer = server.get(&path.replace("{id}", &run));
             let text = answer.body;
-            let ours: Vec<&str> = leaks(&text)
-                .into_iter()
-                .filter(|l| !l.contains("nobody"))
-                .collect();
+            let ours: Vec<&str> =
+                leaks(&text).into_iter().filter(|l| !l.contains("nobody")).collect();
             assert!(ours.is_empty(), "{way} {path}: {ours:#?}");
         }
         server.signal("HUP");
         server.hears("reloaded");
         server.signal("TERM");
         let said = server.end().stderr;
-        let ours: Vec<&str> = leaks(&said)
-            .into_iter()
-            .filter(|l| !l.contains("nobody"))
-            .collect();
+        let ours: Vec<&str> = leaks(&said).into_iter().filter(|l| !l.contains("nobody")).collect();
         assert!(ours.is_empty(), "{way}: {ours:#?}");
     }
-    vault
-        .database
-        .sql(&format!("DROP OWNED BY {0}; DROP ROLE {0}", vault.user));
+    vault.database.sql(&format!("DROP OWNED BY {0}; DROP ROLE {0}", vault.user));
 }
 
 /// URLs that nobody should write and everybody does, with a canary for `@`. Databases and caches
@@ -713,10 +639,7 @@ fn no_bad_url_is_repeated() {
             run.env("SHOPWARM_DEMO", "").env("NO_COLOR", "1")
         };
         let file = write(dir.path(), "url", format!("{url}\n"));
-        let toml = format!(
-            "database_url = {0}\ncache_url = {0}\n",
-            Value::from(url.as_str())
-        );
+        let toml = format!("database_url = {0}\ncache_url = {0}\n", Value::from(url.as_str()));
         let toml = write(dir.path(), "broken.toml", toml);
         let runs = [
             own("config show").database(&url).cache(&url),
@@ -852,12 +775,7 @@ fn no_bad_file_is_repeated() {
         format!("cache_url_command = [\"{url}\"]"),
     ] {
         let toml = at("shopwarm.toml", settings.as_bytes());
-        for arguments in [
-            "config check",
-            "doctor",
-            "strategies",
-            "serve --listen 127.0.0.1:0",
-        ] {
+        for arguments in ["config check", "doctor", "strategies", "serve --listen 127.0.0.1:0"] {
             let run = shopwarm(arguments).arg("--config").arg(&toml);
             // Or it would serve.
             let run = match arguments.starts_with("serve") {

@@ -24,11 +24,7 @@ fn the_primary_is_whom_the_sentinels_name() {
         format!("redis+sentinel://{}/shop", all.hosts()),
         format!("redis+sentinel://{}/shop/2?protocol=resp3", all.hosts()),
         // Some that are not there do no harm.
-        format!(
-            "redis+sentinel://127.0.0.1:{},{}/shop/0",
-            free_port(),
-            all.hosts()
-        ),
+        format!("redis+sentinel://127.0.0.1:{},{}/shop/0", free_port(), all.hosts()),
     ] {
         let run = calm(warm(&contexts, database.url(), url).run()).expect(0);
         assert_eq!(count(&run.strategy("bulk/first"), "warmed"), 2000);
@@ -36,9 +32,7 @@ fn the_primary_is_whom_the_sentinels_name() {
     }
     let two = all.nodes[0].cli(&["-n", "2", "EXISTS", "first:1", "first:2000"]);
     assert_eq!(two, "2");
-    let doctor = shopwarm("doctor -o json")
-        .database(database.url())
-        .cache(all.url());
+    let doctor = shopwarm("doctor -o json").database(database.url()).cache(all.url());
     let doctor = doctor.run();
     let words = format!("2 sentinels name 127.0.0.1:{}", all.nodes[0].port());
     assert!(doctor.stdout.contains(&words), "{}", doctor.stdout);
@@ -46,12 +40,7 @@ fn the_primary_is_whom_the_sentinels_name() {
 
 #[test]
 fn what_does_not_fit_sentinels_is_said() {
-    let args = [
-        "--requirepass",
-        "shop-secret",
-        "--masterauth",
-        "shop-secret",
-    ];
+    let args = ["--requirepass", "shop-secret", "--masterauth", "shop-secret"];
     let settings = [("auth-pass", "shop-secret")];
     let all = Sentinels::start_with(0, 1, &args, &settings);
     all.sentinels[0].cli(&["ACL", "SETUSER", "default", "resetpass", ">admin-secret"]);
@@ -92,17 +81,9 @@ fn what_does_not_fit_sentinels_is_said() {
         4,
         &["it is not a sentinel", "redis://"],
     );
-    refused(
-        format!("redis://:admin-secret@{hosts}"),
-        4,
-        &["it is a sentinel", "/NAME", "shop"],
-    );
+    refused(format!("redis://:admin-secret@{hosts}"), 4, &["it is a sentinel", "/NAME", "shop"]);
     refused(format!("redis+sentinel://{hosts}"), 4, &["/NAME/0"]);
-    refused(
-        format!("redis+sentinel://127.0.0.1:{}/shop", free_port()),
-        6,
-        &["refused"],
-    );
+    refused(format!("redis+sentinel://127.0.0.1:{}/shop", free_port()), 6, &["refused"]);
     let url = format!("redis+sentinel://:shop-secret@{hosts}/shop/0?{own}");
     calm(warm(&contexts, database.url(), url).run()).expect(0);
 }
@@ -120,9 +101,7 @@ fn a_failover_during_a_run_loses_nothing() {
     let run = calm(finish(child)).expect(0);
     let port = all.nodes[1].port();
     until("the other is the primary", || all.primary().port() == port);
-    until("it is alone", || {
-        all.nodes[1].cli(&["ROLE"]).starts_with("master")
-    });
+    until("it is alone", || all.nodes[1].cli(&["ROLE"]).starts_with("master"));
     assert_eq!(count(&run.strategy("bulk/first"), "warmed"), 60_000);
     true_counts(&run, &all.nodes[1]);
 }

@@ -35,11 +35,7 @@ fn the_whole_shop_is_warmed_and_the_answer_is_true() {
         assert_eq!(report["trigger"], "api");
         assert_eq!(report["outcome"], "complete");
         let strategies = names(&report["strategies"], "id");
-        assert!(
-            SHIPPED
-                .iter()
-                .all(|id| strategies.contains(&(*id).to_owned()))
-        );
+        assert!(SHIPPED.iter().all(|id| strategies.contains(&(*id).to_owned())));
         assert_eq!(site.locks(), "");
     }
 }
@@ -49,20 +45,14 @@ fn a_context_and_a_strategy_are_warmed_alone() {
     let site = Site::shop(Dialect::Postgres);
     let server = site.serve();
 
-    let answer = server
-        .post("/admin/warmup/catalog/hot-products")
-        .expect(200)
-        .json();
+    let answer = server.post("/admin/warmup/catalog/hot-products").expect(200).json();
     assert_eq!(answer["success"], true);
     assert_eq!(answer["context"], "catalog");
     let hot = json!({ "warmed": 100, "total": 100, "success_rate": 1.0 });
     assert_eq!(answer["results"], json!({ "hot-products": hot }));
     assert_eq!(site.lab.keys().len(), 100);
     assert_eq!(site.count("Product:id:"), 100);
-    assert_eq!(
-        answer["report"]["command"],
-        "warmup strategy catalog/hot-products"
-    );
+    assert_eq!(answer["report"]["command"], "warmup strategy catalog/hot-products");
 
     let answer = server.post("/admin/warmup/catalog").expect(200).json();
     assert_eq!(answer["context"], "catalog");
@@ -106,31 +96,24 @@ fn a_name_that_there_is_not_is_answered_with_those_that_there_are() {
         "catalog%2fhot-products",
         "all%20",
     ] {
-        let problem = server
-            .post(&format!("/admin/warmup/{name}"))
-            .refuses(404, &["there is no context"]);
+        let problem =
+            server.post(&format!("/admin/warmup/{name}")).refuses(404, &["there is no context"]);
         assert_eq!(problem["known"], contexts, "{name}");
-        let problem = server
-            .post(&format!("/admin/warmup/{name}/x"))
-            .refuses(404, &["there is no context"]);
+        let problem =
+            server.post(&format!("/admin/warmup/{name}/x")).refuses(404, &["there is no context"]);
         assert_eq!(problem["known"], contexts, "{name}");
         let problem = server
             .post(&format!("/admin/warmup/ordering/{name}"))
             .refuses(404, &["no strategy `ordering/"]);
         assert_eq!(problem["known"], json!(["recent-orders"]));
-        server
-            .get(&format!("/admin/runs/{name}"))
-            .refuses(404, &["there is no run"]);
-        server
-            .get(&format!("/admin/runs/{name}/events"))
-            .refuses(404, &["there is no run"]);
+        server.get(&format!("/admin/runs/{name}")).refuses(404, &["there is no run"]);
+        server.get(&format!("/admin/runs/{name}/events")).refuses(404, &["there is no run"]);
         server
             .ask("DELETE", &format!("/admin/runs/{name}"))
             .send()
             .refuses(404, &["there is no run"]);
-        let problem = server
-            .post(&format!("/admin/schedule/{name}/run"))
-            .refuses(404, &["there is no job"]);
+        let problem =
+            server.post(&format!("/admin/schedule/{name}/run")).refuses(404, &["there is no job"]);
         assert_eq!(problem["known"], json!([]));
     }
     // No text at all.
@@ -215,15 +198,10 @@ fn a_run_that_is_not_complete_says_so() {
     assert_eq!(all["success"], false);
     assert_eq!(number(&all, "total_warmed") + 1, number(&all, "total_keys"));
     // Of nothing there is no rate, and no success.
-    site.lab
-        .database
-        .sql("DELETE FROM order_items; DELETE FROM orders");
+    site.lab.database.sql("DELETE FROM order_items; DELETE FROM orders");
     let empty = server.post("/admin/warmup/ordering").expect(200).json();
     assert_eq!(empty["success"], false, "{empty:#}");
-    assert_eq!(
-        empty["results"]["recent-orders"]["success_rate"],
-        Value::Null
-    );
+    assert_eq!(empty["results"]["recent-orders"]["success_rate"], Value::Null);
 }
 
 #[test]
@@ -236,18 +214,8 @@ fn a_run_that_cannot_start_is_a_bad_gateway_or_an_unavailable_service() {
     let [right_cache, wrong_cache] = ["shop-secret", "hunter2"]
         .map(|word| format!("redis://:{word}@127.0.0.1:{}", redis.port()));
     for (database, cache, status, words) in [
-        (
-            site.lab.database.url_via(port),
-            right_cache.clone(),
-            503,
-            ["database", "refused"],
-        ),
-        (
-            database.clone(),
-            format!("redis://:hunter2@127.0.0.1:{port}"),
-            503,
-            ["cache", "refused"],
-        ),
+        (site.lab.database.url_via(port), right_cache.clone(), 503, ["database", "refused"]),
+        (database.clone(), format!("redis://:hunter2@127.0.0.1:{port}"), 503, ["cache", "refused"]),
         (wrong, right_cache.clone(), 502, ["database", "password"]),
         (database, wrong_cache, 502, ["cache", "password"]),
     ] {
@@ -296,18 +264,12 @@ fn while_a_run_is_at_work_another_one_is_refused_with_its_id() {
         assert!(!text(holder, "host").is_empty());
     }
     // Another context is nobody's business, and a look disturbs nobody.
-    assert_eq!(
-        server.post("/admin/warmup/identity").expect(200).json()["success"],
-        true
-    );
+    assert_eq!(server.post("/admin/warmup/identity").expect(200).json()["success"], true);
     let busy = site.command("warmup context gated").run().expect(8);
     assert!(busy.stderr.contains(&run), "{}", busy.stderr);
     site.open();
     assert_eq!(ended(&server, &run)["outcome"], "complete");
-    assert_eq!(
-        server.post("/admin/warmup/gated").expect(200).json()["success"],
-        true
-    );
+    assert_eq!(server.post("/admin/warmup/gated").expect(200).json()["success"], true);
 }
 
 // ── watching and stopping runs ────────────────────────────────────────────────────────────────
@@ -345,11 +307,7 @@ fn a_run_is_watched_while_it_goes_on() {
     site.open();
     let (early, late): (Vec<_>, Vec<_>) = (early.collect(), late.collect());
     let told: Vec<&str> = early.iter().map(|event| event.name.as_str()).collect();
-    let steps: Vec<&str> = told
-        .iter()
-        .copied()
-        .filter(|name| *name != "progress")
-        .collect();
+    let steps: Vec<&str> = told.iter().copied().filter(|name| *name != "progress").collect();
     assert_eq!(
         steps,
         [
@@ -366,15 +324,9 @@ fn a_run_is_watched_while_it_goes_on() {
     for event in &early {
         assert_eq!(event.data["event"], event.name.as_str());
     }
-    let ids: Vec<u64> = early
-        .iter()
-        .map(|event| event.id.expect("a number"))
-        .collect();
+    let ids: Vec<u64> = early.iter().map(|event| event.id.expect("a number")).collect();
     assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
-    assert_eq!(
-        early[0].data["strategies"],
-        json!(["gated/first", "gated/second"])
-    );
+    assert_eq!(early[0].data["strategies"], json!(["gated/first", "gated/second"]));
     let finished = early.iter().find(|event| event.name == "strategy_finished");
     assert_eq!(finished.expect("one").data["report"]["warmed"], 20);
     assert_eq!(early.last().expect("an end").data["outcome"], "complete");
@@ -394,19 +346,13 @@ fn a_run_is_watched_while_it_goes_on() {
     let report = ended(&server, &run);
     assert_eq!(report["outcome"], "complete");
     assert_eq!(report["totals"]["warmed"], 50);
-    assert_eq!(
-        server.json(&location)["report"]["strategies"][1]["status"],
-        "completed"
-    );
+    assert_eq!(server.json(&location)["report"]["strategies"][1]["status"], "completed");
 
     // Of a run of another process the end is known.
     let next = site.serve();
     let end = next.events(&run, None);
     assert_eq!(end.len(), 1);
-    assert_eq!(
-        end[0].data,
-        json!({ "event": "run_finished", "outcome": "complete" })
-    );
+    assert_eq!(end[0].data, json!({ "event": "run_finished", "outcome": "complete" }));
     assert_eq!(next.json(&location)["report"], report);
 }
 
@@ -417,12 +363,8 @@ fn a_run_is_stopped() {
     let run = server.start_run("/admin/warmup/gated");
     at_the_gate(&server, &run);
     let watching = server.listen(&run, None);
-    let stop = |status: u16| {
-        server
-            .ask("DELETE", &format!("/admin/runs/{run}"))
-            .send()
-            .expect(status)
-    };
+    let stop =
+        |status: u16| server.ask("DELETE", &format!("/admin/runs/{run}")).send().expect(status);
     let stopping = stop(202).json();
     assert_eq!(stopping, json!({ "run_id": run, "status": "stopping" }));
     let report = ended(&server, &run);
@@ -430,27 +372,17 @@ fn a_run_is_stopped() {
     assert_eq!(report["strategies"][0]["status"], "completed");
     assert_eq!(report["strategies"][1]["status"], "cancelled");
     let told: Vec<String> = watching.map(|event| event.name).collect();
-    assert!(
-        told.ends_with(&["strategy_finished".into(), "run_finished".into()]),
-        "{told:?}"
-    );
+    assert!(told.ends_with(&["strategy_finished".into(), "run_finished".into()]), "{told:?}");
     assert!(told.contains(&"stopping".to_owned()), "{told:?}");
     assert_eq!(site.locks(), "");
     stop(409).refuses(409, &["has ended"]);
 
     // The next one starts at once; who waited for the stopped one has its answer.
     site.open();
-    assert_eq!(
-        server.post("/admin/warmup/gated").expect(200).json()["success"],
-        true
-    );
+    assert_eq!(server.post("/admin/warmup/gated").expect(200).json()["success"], true);
     let runs = server.json("/admin/runs");
-    let statuses: Vec<&str> = runs["runs"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|run| text(run, "status"))
-        .collect();
+    let statuses: Vec<&str> =
+        runs["runs"].as_array().expect("a list").iter().map(|run| text(run, "status")).collect();
     assert_eq!(statuses, ["complete", "interrupted"]);
 }
 
@@ -463,17 +395,11 @@ fn who_waits_for_a_run_that_is_stopped_is_told() {
         let mut run = String::new();
         until("the run has begun", || {
             let runs = server.json("/admin/runs");
-            run = runs["runs"][0]["run_id"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned();
+            run = runs["runs"][0]["run_id"].as_str().unwrap_or_default().to_owned();
             !run.is_empty()
         });
         at_the_gate(&server, &run);
-        server
-            .ask("DELETE", &format!("/admin/runs/{run}"))
-            .send()
-            .expect(202);
+        server.ask("DELETE", &format!("/admin/runs/{run}")).send().expect(202);
         waiting.join().expect("an answer")
     });
     let answer = answer.expect(200).json();
@@ -494,10 +420,7 @@ fn a_run_goes_on_when_who_started_it_leaves() {
     let mut run = String::new();
     until("the run has begun", || {
         let runs = server.json("/admin/runs");
-        run = runs["runs"][0]["run_id"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        run = runs["runs"][0]["run_id"].as_str().unwrap_or_default().to_owned();
         !run.is_empty()
     });
     at_the_gate(&server, &run);
@@ -514,10 +437,7 @@ fn each_wish_of_a_body_changes_the_run() {
     let server = site.serve();
     let path = "/admin/warmup/all";
 
-    let look = server
-        .post_json(path, &json!({ "dry_run": true }))
-        .expect(200)
-        .json();
+    let look = server.post_json(path, &json!({ "dry_run": true })).expect(200).json();
     assert_eq!(look["success"], true, "{look:#}");
     assert_eq!(look["total_warmed"], 0);
     assert_eq!(site.lab.redis.cli(&["KEYS", "*"]), "", "it has written");
@@ -529,31 +449,20 @@ fn each_wish_of_a_body_changes_the_run() {
     assert_eq!(server.json("/admin/runs")["runs"], json!([]));
     server.json(&format!("/admin/runs/{}", text(&look, "run_id")));
 
-    let limited = server
-        .post_json(path, &json!({ "limit": 3 }))
-        .expect(200)
-        .json();
+    let limited = server.post_json(path, &json!({ "limit": 3 })).expect(200).json();
     for strategy in limited["report"]["strategies"].as_array().expect("a list") {
         assert!(number(strategy, "total") <= 3, "{strategy:#}");
     }
     assert_eq!(site.count("Product:id:"), 3);
 
-    let tagged = server
-        .post_json(path, &json!({ "tags": ["product"] }))
-        .expect(200)
-        .json();
+    let tagged = server.post_json(path, &json!({ "tags": ["product"] })).expect(200).json();
     let strategies = names(&tagged["report"]["strategies"], "id");
     let of_all = server.json("/admin/strategies");
     let with_tag: Vec<String> = of_all["strategies"]
         .as_array()
         .expect("a list")
         .iter()
-        .filter(|strategy| {
-            strategy["tags"]
-                .as_array()
-                .expect("a list")
-                .contains(&json!("product"))
-        })
+        .filter(|strategy| strategy["tags"].as_array().expect("a list").contains(&json!("product")))
         .map(|strategy| text(strategy, "id").to_owned())
         .collect();
     assert!(
@@ -563,29 +472,16 @@ fn each_wish_of_a_body_changes_the_run() {
     assert_eq!(strategies, with_tag);
     assert_eq!(site.count("User:"), 3, "of the limited run");
 
-    let missing = server
-        .post_json(path, &json!({ "mode": "only-missing" }))
-        .expect(200)
-        .json();
+    let missing = server.post_json(path, &json!({ "mode": "only-missing" })).expect(200).json();
     let hot = &missing["report"]["strategies"][0];
-    assert_eq!(
-        (&hot["warmed"], &hot["skipped"]),
-        (&json!(0), &json!(100)),
-        "{hot:#}"
-    );
+    assert_eq!((&hot["warmed"], &hot["skipped"]), (&json!(0), &json!(100)), "{hot:#}");
     let whole = server
-        .post_json(
-            path,
-            &json!({ "mode": "refresh", "tags": null, "limit": null }),
-        )
+        .post_json(path, &json!({ "mode": "refresh", "tags": null, "limit": null }))
         .expect(200)
         .json();
     assert_eq!(whole["total_warmed"], whole["total_keys"]);
     assert_eq!(number(&whole, "total_warmed"), planned);
-    let look = server
-        .post_json(path, &json!({ "dry_run": true }))
-        .expect(200)
-        .json();
+    let look = server.post_json(path, &json!({ "dry_run": true })).expect(200).json();
     assert_eq!(look["report"]["strategies"][0]["found"]["identical"], 100);
     // The next run has none of it, and an empty body says nothing.
     let plain = server
@@ -615,26 +511,19 @@ fn concurrency_belongs_to_the_run_that_wishes_it() {
         until("the run is held", || proxy.is_stalled());
         site.lab.redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
         proxy.flow();
-        until("batches wait", || {
-            site.lab.redis.cli(&["CLIENT", "LIST"]).contains("flags=b")
-        });
+        until("batches wait", || site.lab.redis.cli(&["CLIENT", "LIST"]).contains("flags=b"));
         // What is in flight has been read by now.
         std::thread::sleep(Duration::from_millis(300));
         let shown = server.json(&format!("/admin/runs/{run}"));
-        server
-            .ask("DELETE", &format!("/admin/runs/{run}"))
-            .send()
-            .expect(202);
+        server.ask("DELETE", &format!("/admin/runs/{run}")).send().expect(202);
         site.lab.redis.cli(&["CLIENT", "UNPAUSE"]);
         let report = ended(&server, &run);
         site.lab.redis.cli(&["FLUSHALL"]);
         // Finished after the freeze: no more than what was in flight.
         number(&report["totals"], "total") - number(&shown["report"]["totals"], "total")
     };
-    let (one, many) = (
-        in_flight(json!({ "concurrency": 1 })),
-        in_flight(json!({ "concurrency": 64 })),
-    );
+    let (one, many) =
+        (in_flight(json!({ "concurrency": 1 })), in_flight(json!({ "concurrency": 64 })));
     drop(proxy);
     assert!(one < many, "{one} with one, {many} with 64");
 }
@@ -645,9 +534,7 @@ fn a_body_that_is_none_is_refused() {
     let server = site.serve();
     let ask = |body: &str| {
         let ask = server.ask("POST", "/admin/warmup/catalog");
-        ask.header("Content-Type", "application/json")
-            .body(body)
-            .send()
+        ask.header("Content-Type", "application/json").body(body).send()
     };
     for (body, word) in [
         (r#"{"concurency": 5}"#, "concurency"),
@@ -669,13 +556,7 @@ fn a_body_that_is_none_is_refused() {
     ] {
         ask(body).refuses(422, &[word]);
     }
-    for body in [
-        "{",
-        "not json",
-        r#"{"limit": 1}}"#,
-        "\u{0}",
-        r#"{"tags": ["#,
-    ] {
+    for body in ["{", "not json", r#"{"limit": 1}}"#, "\u{0}", r#"{"tags": ["#] {
         ask(body).refuses(400, &["body"]);
     }
     for kind in [
@@ -685,16 +566,12 @@ fn a_body_that_is_none_is_refused() {
         "application/jsonx",
         "multipart/form-data",
     ] {
-        let ask = server
-            .ask("POST", "/admin/warmup/catalog")
-            .header("Content-Type", kind);
+        let ask = server.ask("POST", "/admin/warmup/catalog").header("Content-Type", kind);
         ask.body("{}").send().refuses(415, &["application/json"]);
     }
     ask(&format!("{{\"tags\": [\"{}\"]}}", "x".repeat(70_000))).refuses(413, &["65536"]);
     for query in ["wait=perhaps", "waits=false", "wait=true&x=1", "%00"] {
-        server
-            .post(&format!("/admin/warmup/catalog?{query}"))
-            .refuses(400, &["wait"]);
+        server.post(&format!("/admin/warmup/catalog?{query}")).refuses(400, &["wait"]);
     }
     assert_eq!(site.lab.redis.cli(&["DBSIZE"]), "0");
     let odd = server
@@ -718,14 +595,8 @@ fn the_same_request_leads_to_the_same_run() {
     let again = ask(&server, path, "deploy-1", json!({})).expect(200).json();
     assert_eq!(first, again);
     let run = text(&first, "run_id");
-    let also = ask(
-        &server,
-        &format!("{path}?wait=false"),
-        "deploy-1",
-        json!({}),
-    )
-    .expect(200)
-    .json();
+    let also =
+        ask(&server, &format!("{path}?wait=false"), "deploy-1", json!({})).expect(200).json();
     assert_eq!(also["run_id"], run);
     ask(&server, path, "deploy-1", json!({ "limit": 5 })).refuses(422, &["Idempotency-Key"]);
     ask(&server, "/admin/warmup/all", "deploy-1", json!({})).refuses(422, &["Idempotency-Key"]);
@@ -736,27 +607,18 @@ fn the_same_request_leads_to_the_same_run() {
 
     // Through another server, and after a restart.
     let second = site.serve();
-    assert_eq!(
-        ask(&second, path, "deploy-1", json!({})).expect(200).json()["run_id"],
-        run
-    );
+    assert_eq!(ask(&second, path, "deploy-1", json!({})).expect(200).json()["run_id"], run);
     ask(&second, path, "deploy-1", json!({ "limit": 5 })).refuses(422, &["Idempotency-Key"]);
     drop(server);
     let server = site.serve();
-    assert_eq!(
-        ask(&server, path, "deploy-1", json!({})).expect(200).json()["run_id"],
-        run
-    );
+    assert_eq!(ask(&server, path, "deploy-1", json!({})).expect(200).json()["run_id"], run);
     let runs = server.json("/admin/runs");
     assert_eq!(runs["runs"].as_array().map(Vec::len), Some(2));
 
     // A look leaves no record, and can be asked for again all the same.
     let look = json!({ "dry_run": true });
     let looked = ask(&server, path, "look", look.clone()).expect(200).json();
-    assert_eq!(
-        ask(&server, path, "look", look).expect(200).json()["run_id"],
-        looked["run_id"]
-    );
+    assert_eq!(ask(&server, path, "look", look).expect(200).json()["run_id"], looked["run_id"]);
 }
 
 #[test]
@@ -770,49 +632,27 @@ fn the_same_request_at_the_same_moment_is_one_run() {
             scope.spawn(move || server.ask("POST", path).key("at-once").send())
         };
         let asked: Vec<_> = (0..10).map(ask).collect();
-        asked
-            .into_iter()
-            .map(|answer| answer.join().expect("an answer"))
-            .collect()
+        asked.into_iter().map(|answer| answer.join().expect("an answer")).collect()
     });
-    let mut runs: Vec<String> = answers
-        .iter()
-        .map(|answer| text(&answer.json(), "run_id").to_owned())
-        .collect();
+    let mut runs: Vec<String> =
+        answers.iter().map(|answer| text(&answer.json(), "run_id").to_owned()).collect();
     runs.dedup();
     assert_eq!(runs.len(), 1, "{answers:?}");
     // Of the server that has it, all are told so; another one can only say that it goes on.
     let accepted = answers.iter().filter(|answer| answer.status == 202).count();
     assert!(accepted == 8 || accepted == 2, "{answers:?}");
-    assert!(
-        answers
-            .iter()
-            .all(|answer| [202, 409].contains(&answer.status)),
-        "{answers:?}"
-    );
+    assert!(answers.iter().all(|answer| [202, 409].contains(&answer.status)), "{answers:?}");
     site.open();
     // What another server knows may be a second old.
     for server in &servers {
-        let ask = || {
-            server
-                .ask("POST", "/admin/warmup/gated")
-                .key("at-once")
-                .send()
-        };
+        let ask = || server.ask("POST", "/admin/warmup/gated").key("at-once").send();
         until("it has ended", || ask().status == 200);
     }
     for server in &servers {
-        let run = server
-            .ask("POST", "/admin/warmup/gated")
-            .key("at-once")
-            .send()
-            .expect(200)
-            .json();
+        let run =
+            server.ask("POST", "/admin/warmup/gated").key("at-once").send().expect(200).json();
         assert_eq!(run["run_id"], runs[0].as_str());
-        assert_eq!(
-            server.json("/admin/runs")["runs"].as_array().map(Vec::len),
-            Some(1)
-        );
+        assert_eq!(server.json("/admin/runs")["runs"].as_array().map(Vec::len), Some(1));
     }
 }
 
@@ -822,16 +662,8 @@ fn a_run_that_could_not_start_does_not_use_up_the_key() {
     let server = site.serve();
     let held = server.start_run("/admin/warmup/gated");
     at_the_gate(&server, &held);
-    let ask = || {
-        server
-            .ask("POST", "/admin/warmup/gated")
-            .key("later")
-            .send()
-    };
-    assert_eq!(
-        ask().refuses(409, &["another run"])["run_id"],
-        held.as_str()
-    );
+    let ask = || server.ask("POST", "/admin/warmup/gated").key("later").send();
+    assert_eq!(ask().refuses(409, &["another run"])["run_id"], held.as_str());
     site.open();
     ended(&server, &held);
     let run = ask().expect(200).json();
@@ -846,11 +678,7 @@ fn runs_of_the_command_line_are_listed_too() {
     let site = Site::shop(Dialect::Sqlite);
     let server = site.serve();
     assert_eq!(server.json("/admin/runs")["runs"], json!([]));
-    let run = site
-        .command("warmup context catalog -o json")
-        .run()
-        .expect(0)
-        .json();
+    let run = site.command("warmup context catalog -o json").run().expect(0).json();
     server.post("/admin/warmup/identity").expect(200);
     // A list may be a second old.
     let mut runs = Value::Null;
@@ -880,13 +708,9 @@ fn strategies_are_told_with_their_last_complete_run() {
         let all = all["strategies"].as_array().expect("a list");
         let ids: Vec<&str> = all.iter().map(|strategy| text(strategy, "id")).collect();
         assert!(SHIPPED.iter().all(|id| ids.contains(id)), "{ids:?}");
-        let tree = all
-            .iter()
-            .find(|strategy| strategy["id"] == "catalog/category-tree");
+        let tree = all.iter().find(|strategy| strategy["id"] == "catalog/category-tree");
         assert_eq!(tree.expect("there")["enabled"], false);
-        let hot = all
-            .iter()
-            .find(|strategy| strategy["id"] == "catalog/hot-products");
+        let hot = all.iter().find(|strategy| strategy["id"] == "catalog/hot-products");
         hot.expect("there").clone()
     };
     let before = hot(&server);
@@ -919,30 +743,18 @@ fn the_schedule_is_told_and_a_job_can_be_run_at_once() {
     assert_eq!(names(&schedule["jobs"], "name"), ["far", "peak"]);
     let (far, peak) = (&schedule["jobs"][0], &schedule["jobs"][1]);
     assert_eq!(peak["warmup"], json!(["catalog/hot-products", "identity"]));
-    assert_eq!(
-        (&peak["concurrency"], &peak["overlap"]),
-        (&json!(7), &json!("queue"))
-    );
+    assert_eq!((&peak["concurrency"], &peak["overlap"]), (&json!(7), &json!("queue")));
     assert_eq!(
         peak["strategies"],
         json!(["catalog/hot-products", "identity/active-user-sessions"])
     );
-    assert_eq!(
-        (&far["concurrency"], &far["overlap"]),
-        (&Value::Null, &json!("skip"))
-    );
-    assert_eq!(
-        (&far["warmup"], &far["timezone"]),
-        (&json!(["all"]), &json!("Asia/Shanghai"))
-    );
+    assert_eq!((&far["concurrency"], &far["overlap"]), (&Value::Null, &json!("skip")));
+    assert_eq!((&far["warmup"], &far["timezone"]), (&json!(["all"]), &json!("Asia/Shanghai")));
     for (job, time) in [(far, "T12:00:00+08:00"), (peak, "T08:30:00+0")] {
         let next = job["next"].as_array().expect("a list");
         assert_eq!(next.len(), 3);
         for (local, utc) in next.iter().zip(job["next_utc"].as_array().expect("a list")) {
-            let (local, utc) = (
-                local.as_str().expect("a time"),
-                utc.as_str().expect("a time"),
-            );
+            let (local, utc) = (local.as_str().expect("a time"), utc.as_str().expect("a time"));
             assert!(local.contains(time), "{local}");
             let [local, utc]: [jiff::Timestamp; 2] =
                 [local, utc].map(|at| at.parse().expect("an instant"));
@@ -952,15 +764,9 @@ fn the_schedule_is_told_and_a_job_can_be_run_at_once() {
 
     let accepted = server.post("/admin/schedule/peak/run").expect(202);
     let run = text(&accepted.json(), "run_id").to_owned();
-    assert_eq!(
-        accepted.header("location"),
-        Some(format!("/admin/runs/{run}").as_str())
-    );
+    assert_eq!(accepted.header("location"), Some(format!("/admin/runs/{run}").as_str()));
     let report = ended(&server, &run);
-    assert_eq!(
-        (&report["job"], &report["trigger"]),
-        (&json!("peak"), &json!("api"))
-    );
+    assert_eq!((&report["job"], &report["trigger"]), (&json!("peak"), &json!("api")));
     assert_eq!(
         names(&report["strategies"], "id"),
         ["catalog/hot-products", "identity/active-user-sessions"]
@@ -972,9 +778,7 @@ fn the_schedule_is_told_and_a_job_can_be_run_at_once() {
         .json();
     assert_eq!(waited["success"], true);
     assert_eq!(site.count("Product:id:"), 6);
-    let known = server
-        .post("/admin/schedule/nightly/run")
-        .refuses(404, &["no job `nightly`"]);
+    let known = server.post("/admin/schedule/nightly/run").refuses(404, &["no job `nightly`"]);
     assert_eq!(known["known"], json!(["far", "peak"]));
     assert_eq!(server.json("/admin/runs")["runs"][0]["job"], "peak");
 }
@@ -989,42 +793,23 @@ fn readiness_waits_for_the_first_complete_run() {
                  sql.any = \"SELECT 1 AS _id, x'00ff' AS v\"\n");
     let server = Server::start(site.serving("--ready-after first-run"));
     let waits = || {
-        assert!(
-            server
-                .get("/readyz")
-                .expect(503)
-                .body
-                .contains("no run has completed")
-        );
+        assert!(server.get("/readyz").expect(503).body.contains("no run has completed"));
     };
     waits();
     server.get("/livez").expect(200);
-    server
-        .post_json("/admin/warmup/catalog", &json!({ "dry_run": true }))
-        .expect(200);
+    server.post_json("/admin/warmup/catalog", &json!({ "dry_run": true })).expect(200);
     waits();
-    assert_eq!(
-        server.post("/admin/warmup/odd").expect(200).json()["success"],
-        false
-    );
+    assert_eq!(server.post("/admin/warmup/odd").expect(200).json()["success"], false);
     waits();
-    assert_eq!(
-        server.post("/admin/warmup/catalog").expect(200).json()["success"],
-        true
-    );
+    assert_eq!(server.post("/admin/warmup/catalog").expect(200).json()["success"], true);
     server.get("/readyz").expect(200);
 
     let server = Server::start(
         site.serving("--ready-after first-run --on-start catalog,identity/active-user-sessions"),
     );
-    until("it is ready by itself", || {
-        server.get("/readyz").status == 200
-    });
+    until("it is ready by itself", || server.get("/readyz").status == 200);
     let run = &server.json("/admin/runs")["runs"][0];
-    assert_eq!(
-        (&run["trigger"], &run["status"]),
-        (&json!("start"), &json!("complete"))
-    );
+    assert_eq!((&run["trigger"], &run["status"]), (&json!("start"), &json!("complete")));
     let refused = site.serving("--on-start nowhere").run().expect(4);
     assert!(
         refused.stderr.contains("on_start") && refused.stderr.contains("nowhere"),
@@ -1044,11 +829,7 @@ fn the_document_has_every_route_and_no_other() {
     let mut routes = Vec::new();
     for (path, methods) in api["paths"].as_object().expect("paths") {
         routes.extend(
-            methods
-                .as_object()
-                .expect("methods")
-                .keys()
-                .map(|method| format!("{method} {path}")),
+            methods.as_object().expect("methods").keys().map(|method| format!("{method} {path}")),
         );
     }
     routes.sort();
@@ -1081,9 +862,8 @@ fn the_document_has_every_route_and_no_other() {
         for other in ["GET", "POST", "DELETE", "PUT", "PATCH"] {
             let known = routes.iter().any(|route| {
                 let (method, template) = route.split_once(' ').expect("a method");
-                let template = template
-                    .replace("{context}", "catalog")
-                    .replace("{strategy}", "categories");
+                let template =
+                    template.replace("{context}", "catalog").replace("{strategy}", "categories");
                 method.eq_ignore_ascii_case(other) && template.replace(['{', '}'], "") == path
             });
             let status = server.ask(other, &path).send().status;

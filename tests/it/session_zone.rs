@@ -14,10 +14,9 @@ fn now_means_what_it_means_to_the_shop() {
         let lab = Lab::empty(dialect);
         // A minute ago, by a clock in Kolkata.
         let (kind, ago) = match dialect {
-            Dialect::Postgres => (
-                "timestamp",
-                "(now() AT TIME ZONE 'UTC') + interval '329 minutes'",
-            ),
+            Dialect::Postgres => {
+                ("timestamp", "(now() AT TIME ZONE 'UTC') + interval '329 minutes'")
+            }
             Dialect::MySql | Dialect::Sqlite => {
                 ("datetime", "UTC_TIMESTAMP() + INTERVAL 329 MINUTE")
             }
@@ -26,57 +25,33 @@ fn now_means_what_it_means_to_the_shop() {
             "CREATE TABLE t (id int PRIMARY KEY, starts {kind}); INSERT INTO t SELECT 1, {ago}"
         ));
         let offers = "SELECT id FROM t WHERE starts <= now()";
-        let offers = own(
-            &["t"],
-            &(strategy("offers", "object", "O:{id}", offers) + "min_keys = 0\n"),
-        );
+        let offers =
+            own(&["t"], &(strategy("offers", "object", "O:{id}", offers) + "min_keys = 0\n"));
         let warm = |arguments: &str| {
-            let run = lab
-                .with(&offers, "warmup all --allow-empty -o json")
-                .args(arguments)
-                .run();
+            let run = lab.with(&offers, "warmup all --allow-empty -o json").args(arguments).run();
             run.expect(0).strategy("own/offers")["warmed"].clone()
         };
         assert_eq!(warm(""), 0, "{dialect:?}");
         assert_eq!(warm("--session-timezone +05:30"), 1, "{dialect:?}");
         assert_eq!(warm("--session-timezone -05:30"), 0, "{dialect:?}");
-        let run = lab
-            .with(&offers, "verify")
-            .env("SHOPWARM_SESSION_TIMEZONE", "+05:30")
-            .run();
+        let run = lab.with(&offers, "verify").env("SHOPWARM_SESSION_TIMEZONE", "+05:30").run();
         run.expect(0);
         // Nothing is left set at the server.
         assert_eq!(warm("--session-timezone utc"), 0, "{dialect:?}");
-        let unknown = lab
-            .with(&offers, "warmup all --session-timezone Europe/Nowhere")
-            .run()
-            .expect(4);
-        assert!(
-            unknown.stderr.contains("Europe/Nowhere"),
-            "{}",
-            unknown.stderr
-        );
+        let unknown =
+            lab.with(&offers, "warmup all --session-timezone Europe/Nowhere").run().expect(4);
+        assert!(unknown.stderr.contains("Europe/Nowhere"), "{}", unknown.stderr);
     }
     let lab = Lab::things(Dialect::Postgres);
-    let wrong = lab
-        .command("warmup all --session-timezone +1")
-        .run()
-        .expect(2);
+    let wrong = lab.command("warmup all --session-timezone +1").run().expect(2);
     assert!(wrong.stderr.contains("such as +05:30"), "{}", wrong.stderr);
 }
 
 #[test]
 fn sqlite_has_no_time_zone_to_set() {
     let lab = Lab::things(Dialect::Sqlite);
-    let run = lab
-        .command("warmup all --session-timezone Europe/Berlin")
-        .run()
-        .expect(4);
-    for says in [
-        "session_timezone",
-        "SQLite has no time zone",
-        "datetime('now'",
-    ] {
+    let run = lab.command("warmup all --session-timezone Europe/Berlin").run().expect(4);
+    for says in ["session_timezone", "SQLite has no time zone", "datetime('now'"] {
         assert!(run.stderr.contains(says), "{says}: {}", run.stderr);
     }
 }
@@ -90,16 +65,10 @@ const BERLIN: &str = "
 
 fn dump(redis: &Redis) -> BTreeMap<String, String> {
     let keys = redis.cli(&["KEYS", "*"]);
-    let keys: Vec<&str> = keys
-        .lines()
-        .filter(|key| !key.contains("shopwarm:"))
-        .collect();
+    let keys: Vec<&str> = keys.lines().filter(|key| !key.contains("shopwarm:")).collect();
     let values = redis.cli(&[&["MGET"], keys.as_slice()].concat());
     let values = values.lines().map(str::to_owned);
-    keys.iter()
-        .map(|key| (*key).to_owned())
-        .zip(values)
-        .collect()
+    keys.iter().map(|key| (*key).to_owned()).zip(values).collect()
 }
 
 /// The hour from two to three comes twice in that night.
@@ -148,16 +117,12 @@ fn stored_moments_are_the_same_in_every_zone() {
                 )),
         );
         let in_zone = |command: &str, zone: &str| {
-            lab.with(&definitions, command)
-                .args("--session-timezone")
-                .arg(zone)
+            lab.with(&definitions, command).args("--session-timezone").arg(zone)
         };
         let elsewhere = Redis::start(&[]);
         lab.with(&definitions, "warmup all").run().expect(0);
-        let warm = in_zone("warmup all -o json", "Europe/Berlin")
-            .cache(elsewhere.url())
-            .run()
-            .expect(0);
+        let warm =
+            in_zone("warmup all -o json", "Europe/Berlin").cache(elsewhere.url()).run().expect(0);
         assert_eq!(dump(&lab.redis), dump(&elsewhere), "{dialect:?}");
         let report = warm.strategy("own/versions");
         assert_eq!(
@@ -196,10 +161,7 @@ fn a_zero_date_fails_its_key_in_every_zone() {
         "SET sql_mode = ''; CREATE TABLE t (id int PRIMARY KEY, at timestamp NULL);
          INSERT INTO t VALUES (1, '0000-00-00'), (2, '2026-01-01')",
     );
-    let definitions = own(
-        &["t"],
-        &strategy("t", "object", "T:{id}", "SELECT id, at FROM t"),
-    );
+    let definitions = own(&["t"], &strategy("t", "object", "T:{id}", "SELECT id, at FROM t"));
     for zone in ["UTC", "+05:30"] {
         let run = lab
             .with(&definitions, "warmup all")

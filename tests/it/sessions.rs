@@ -33,19 +33,9 @@ fn definitions() -> String {
             "SELECT 1 AS _k, GROUP_CONCAT(id ORDER BY id) AS ids FROM t",
         ),
         strategy("deep", "object", "d:{_k}", deep),
-        strategy(
-            "join",
-            "object",
-            "j:{_k}",
-            "SELECT 1 AS _k, COUNT(*) AS n FROM t a, t b",
-        ),
+        strategy("join", "object", "j:{_k}", "SELECT 1 AS _k, COUNT(*) AS n FROM t a, t b"),
         strategy("history", "object", "h:{id}", "SELECT id, v FROM h"),
-        strategy(
-            "nulls",
-            "list",
-            "n",
-            "SELECT id FROM t WHERE id IS NULL OR id = 1",
-        ),
+        strategy("nulls", "list", "n", "SELECT id FROM t WHERE id IS NULL OR id = 1"),
     ]
     .concat()
 }
@@ -57,10 +47,7 @@ fn stored(lab: &Lab) -> String {
 
 fn stored_from(lab: &Lab, url: String) -> String {
     lab.redis.cli(&["FLUSHALL"]);
-    let run = lab.with(
-        &own(&["t", "h"], &definitions()),
-        "warmup context own -o json",
-    );
+    let run = lab.with(&own(&["t", "h"], &definitions()), "warmup context own -o json");
     run.database(url).run().expect(0);
     let keys = lab.keys();
     let mut all = String::new();
@@ -104,25 +91,12 @@ fn no_default_of_the_server_changes_what_is_stored() {
     let lab = Lab::on(server.new_database());
     lab.database.sql(TABLES);
     let expected = stored(&lab);
-    assert!(
-        expected.contains("Pizza 🍕") && expected.contains("d:1 {\"n\":900}"),
-        "{expected}"
-    );
+    assert!(expected.contains("Pizza 🍕") && expected.contains("d:1 {\"n\":900}"), "{expected}");
     for (name, odd) in ODD {
-        let usual = lab
-            .database
-            .query(&format!("SELECT QUOTE(@@GLOBAL.{name})"));
+        let usual = lab.database.query(&format!("SELECT QUOTE(@@GLOBAL.{name})"));
         let is_number = usual.trim_matches('\'').parse::<f64>().is_ok();
-        let usual = if is_number {
-            usual.trim_matches('\'')
-        } else {
-            &usual
-        };
-        let usual = if name == "system_versioning_asof" {
-            "DEFAULT"
-        } else {
-            usual
-        };
+        let usual = if is_number { usual.trim_matches('\'') } else { &usual };
+        let usual = if name == "system_versioning_asof" { "DEFAULT" } else { usual };
         lab.database.sql(&format!("SET GLOBAL {name} = {odd}"));
         assert_eq!(stored(&lab), expected, "{name}");
         lab.database.sql(&format!("SET GLOBAL {name} = {usual}"));
@@ -136,8 +110,7 @@ fn no_default_of_the_server_changes_what_is_stored() {
         "SET SESSION TRANSACTION READ WRITE; SET time_zone = '+05:30', autocommit = 0",
         "START TRANSACTION WITH CONSISTENT SNAPSHOT",
     ] {
-        lab.database
-            .sql(&format!("SET GLOBAL init_connect = \"{set}\""));
+        lab.database.sql(&format!("SET GLOBAL init_connect = \"{set}\""));
         assert_eq!(stored(&lab), expected, "{set}");
     }
 }
@@ -162,24 +135,17 @@ fn a_row_that_changes_is_seen_whatever_sessions_begin_with() {
 }
 
 fn nothing_of_the_past_is_left(lab: Lab, default: &str) {
-    let rows = strategy(
-        "t",
-        "object",
-        "t:{id}",
-        "SELECT id, stock, v AS _version FROM t",
-    );
+    let rows = strategy("t", "object", "t:{id}", "SELECT id, stock, v AS _version FROM t");
     let run = lab.with(&own(&["t"], &rows), "warmup context own -o json --rate 4k");
     let child = run.start();
     let size = || lab.redis.cli(&["DBSIZE"]).parse::<u64>().expect("a number");
     until("keys are stored", || size() > 1500);
     // As the shop does it: the row, then its key.
-    lab.database
-        .sql("SET autocommit = 1; UPDATE t SET stock = 5, v = v + 1");
+    lab.database.sql("SET autocommit = 1; UPDATE t SET stock = 5, v = v + 1");
     let script = "for _, key in ipairs(redis.call('KEYS', 't:*')) do redis.call('DEL', key) end";
     lab.redis.cli(&["EVAL", script, "0"]);
     finish(child).expect(0);
-    lab.database
-        .sql("SET GLOBAL autocommit = 1; SET GLOBAL init_connect = ''");
+    lab.database.sql("SET GLOBAL autocommit = 1; SET GLOBAL init_connect = ''");
     let keys: Vec<String> = lab.keys();
     assert!(keys.len() > 1000, "{default}: the change came too late");
     let stale = lab.get_all(&keys);
@@ -204,10 +170,7 @@ fn no_parameter_of_the_url_changes_what_is_stored() {
     }
     let url = format!("{}?sslMode=REQUIRED", lab.database.url());
     let run = lab.command("doctor").database(url).run();
-    assert!(
-        run.stderr.contains("`sslMode`") || run.stdout.contains("`sslMode`"),
-        "{run:?}"
-    );
+    assert!(run.stderr.contains("`sslMode`") || run.stdout.contains("`sslMode`"), "{run:?}");
     assert_eq!(run.code, 4);
 }
 
@@ -251,8 +214,7 @@ fn quotes_that_name_things_do_not_hide_a_table() {
     }
     // Of these two texts one is a name to the server.
     let named = "SELECT id, \"a\" \" FROM t UNION SELECT id, a FROM secret -- \" FROM t";
-    lab.warm(&own(&["t"], &strategy("t", "object", "t:{id}", named)))
-        .expect(0);
+    lab.warm(&own(&["t"], &strategy("t", "object", "t:{id}", named))).expect(0);
     assert!(!lab.get("t:1").contains("42"));
     let fine = strategy("t", "object", "t:{id}", "SELECT id, \"a\" FROM t");
     lab.warm(&own(&["t"], &fine)).expect(0);
@@ -277,17 +239,11 @@ fn what_the_server_cuts_short_is_an_error() {
             "SELECT 1 AS _k, JSON_ARRAYAGG(REPEAT('x', 100000)) AS v FROM t",
             "was cut by JSON_ARRAYAGG()",
         ),
-        (
-            "SELECT 1 AS _k, REPEAT('x', 2000000) AS v",
-            "max_allowed_packet",
-        ),
+        ("SELECT 1 AS _k, REPEAT('x', 2000000) AS v", "max_allowed_packet"),
         (deep, "max_recursive_iterations"),
     ] {
         let run = lab.warm(&own(&["t"], &strategy("t", "object", "t:{_k}", sql)));
         let error = run.expect(3).strategy("own/t")["error"].to_string();
-        assert!(
-            error.contains("cut the result short") && error.contains(words),
-            "{error}"
-        );
+        assert!(error.contains("cut the result short") && error.contains(words), "{error}");
     }
 }

@@ -91,8 +91,7 @@ fn asked(database: &Database) -> Vec<String> {
     psql.args(["-XAqt", "-F", "\t", "-d"]).arg(database.url());
     // With `xmloption = document` the last one is an error.
     let columns = COLUMNS.rsplit_once(',').expect("several").0;
-    psql.arg("-c")
-        .arg(format!("SELECT {columns} FROM forms WHERE id = 1"));
+    psql.arg("-c").arg(format!("SELECT {columns} FROM forms WHERE id = 1"));
     let row = psql.output().expect("psql runs").stdout;
     let row = String::from_utf8_lossy(&row);
     row.trim_end().split('\t').map(str::to_owned).collect()
@@ -105,18 +104,12 @@ fn no_setting_of_the_server_changes_what_is_stored() {
     let plain = stored(&lab);
     assert_eq!(plain.len(), 52);
     let plain_session = asked(&lab.database);
-    for whose in [
-        format!("ROLE shop IN DATABASE {name}"),
-        format!("DATABASE {name}"),
-    ] {
+    for whose in [format!("ROLE shop IN DATABASE {name}"), format!("DATABASE {name}")] {
         let odd = ODD.map(|(name, value)| format!("ALTER {whose} SET {name} = '{value}';"));
         lab.database.sql(&odd.concat());
         // The shop's own sessions do see other texts.
         let odd_session = asked(&lab.database);
-        let same = plain_session
-            .iter()
-            .zip(&odd_session)
-            .filter(|(a, b)| a == b);
+        let same = plain_session.iter().zip(&odd_session).filter(|(a, b)| a == b);
         assert!(same.count() <= 2, "{plain_session:?}\n{odd_session:?}");
         assert_eq!(stored(&lab), plain, "{whose}");
         // The administrator's sessions have them too.
@@ -155,10 +148,7 @@ fn a_parameter_is_known_or_refused_by_name() {
     let lab = forms();
     for (parameters, words) in [
         ("channel_binding=require", "`channel_binding`"),
-        (
-            "target_session_attrs=leader",
-            "target_session_attrs has an unknown value",
-        ),
+        ("target_session_attrs=leader", "target_session_attrs has an unknown value"),
         ("sslcrl=/x", "`sslcrl`"),
         ("options=-ctimezone%3DAsia/Tokyo", "sets timezone"),
         ("options=-c%20DateStyle%3DGerman", "sets datestyle"),
@@ -168,24 +158,15 @@ fn a_parameter_is_known_or_refused_by_name() {
         ("options=-cno_such_setting%3D1", "no_such_setting"),
     ] {
         let url = format!("{}?{parameters}", lab.database.url());
-        let run = lab
-            .with(&definition("id"), "warmup context own")
-            .database(url);
+        let run = lab.with(&definition("id"), "warmup context own").database(url);
         let run = run.run().expect(4);
         assert!(run.stderr.contains(words), "{parameters}:\n{}", run.stderr);
         assert!(!run.stderr.contains("secret"), "{}", run.stderr);
     }
     let run = lab.with(&definition("id"), "warmup context own");
-    let run = run
-        .env("PGOPTIONS", "-c TimeZone=Asia/Tokyo")
-        .run()
-        .expect(4);
+    let run = run.env("PGOPTIONS", "-c TimeZone=Asia/Tokyo").run().expect(4);
     let said = ["PGOPTIONS", "sets timezone"];
-    assert!(
-        said.iter().all(|word| run.stderr.contains(word)),
-        "{}",
-        run.stderr
-    );
+    assert!(said.iter().all(|word| run.stderr.contains(word)), "{}", run.stderr);
 }
 
 #[test]
@@ -197,27 +178,18 @@ fn a_search_path_may_be_given() {
     );
     let warmed = |url: String, environment: &str| {
         lab.redis.cli(&["FLUSHALL"]);
-        let run = lab
-            .with(&definition("id"), "warmup context own -q")
-            .database(url);
+        let run = lab.with(&definition("id"), "warmup context own -q").database(url);
         run.env("PGOPTIONS", environment).run().expect(0);
         lab.keys()
     };
     let harmless = "application_name=shop&connect_timeout=3&connection_limit=5&pgbouncer=true";
     let url = format!("{}?{harmless}&sslmode=disable", lab.database.url());
     assert_eq!(warmed(url.clone(), "").len(), 50);
-    assert_eq!(
-        warmed(format!("{url}&options=-csearch_path%3Dtenant"), ""),
-        ["form:1000"]
-    );
+    assert_eq!(warmed(format!("{url}&options=-csearch_path%3Dtenant"), ""), ["form:1000"]);
     for name in ["schema", "currentSchema", "search_path"] {
         assert_eq!(warmed(format!("{url}&{name}=tenant"), ""), ["form:1000"]);
     }
-    assert_eq!(
-        warmed(url.clone(), "").len(),
-        50,
-        "nothing stays on a session"
-    );
+    assert_eq!(warmed(url.clone(), "").len(), 50, "nothing stays on a session");
     assert_eq!(warmed(url, "-c search_path=tenant"), ["form:1000"]);
 }
 
@@ -232,16 +204,10 @@ fn rows_that_a_policy_hides_are_an_error_unless_the_definition_says_so() {
     );
     let refused = lab.warm(&definition("id"));
     assert_eq!(refused.code, 7, "{}", refused.stderr);
-    for word in [
-        "row-level security policy for table \"forms\"",
-        "BYPASSRLS",
-        "row_security = \"apply\"",
-    ] {
-        assert!(
-            refused.stderr.contains(word),
-            "no {word}:\n{}",
-            refused.stderr
-        );
+    for word in
+        ["row-level security policy for table \"forms\"", "BYPASSRLS", "row_security = \"apply\""]
+    {
+        assert!(refused.stderr.contains(word), "no {word}:\n{}", refused.stderr);
     }
     assert!(lab.keys().is_empty());
     let doctor = lab.with(&definition("id"), "doctor -o json").run();

@@ -44,12 +44,8 @@ fn definitions() -> String {
         list("related", "related:{_p}", related),
         map("prices", "prices:{_p}", prices, "currency") + "order_by = \"currency\"\n",
         map("both", "both:{_p}", both, "_c") + "order_by = \"_c\"\n",
-        map(
-            "settings",
-            "settings",
-            "SELECT name, content FROM setting",
-            "name",
-        ) + "order_by = \"name DESC\"\n",
+        map("settings", "settings", "SELECT name, content FROM setting", "name")
+            + "order_by = \"name DESC\"\n",
         map("names", "names", "SELECT name FROM setting", "name") + "order_by = \"name\"\n",
         menu("menu", "menu:{_lang}", nodes),
     ]
@@ -61,10 +57,7 @@ const EXPECTED: [(&str, &str); 9] = [
     ("related:2", "[30]"),
     ("prices:1", r#"{"DKK":93.00,"EUR":12.50}"#),
     ("prices:2", r#"{"EUR":0.99}"#),
-    (
-        "both:1",
-        r#"{"DKK":{"amount":93.00,"list":null},"EUR":{"amount":12.50,"list":15.00}}"#,
-    ),
+    ("both:1", r#"{"DKK":{"amount":93.00,"list":null},"EUR":{"amount":12.50,"list":15.00}}"#),
     ("settings", r#"{"theme":"dark","a \"b\"":null}"#),
     ("names", r#"{"a \"b\"":"a \"b\"","theme":"theme"}"#),
     (
@@ -87,10 +80,7 @@ fn rows_make_lists_maps_and_trees_on_every_database() {
         let definitions = match dialect {
             // Its NUMERIC keeps no zeros behind the point.
             Dialect::Sqlite => definitions
-                .replace(
-                    "amount FROM price",
-                    "printf('%.2f', amount) AS amount FROM price",
-                )
+                .replace("amount FROM price", "printf('%.2f', amount) AS amount FROM price")
                 .replace(
                     "amount, list",
                     "printf('%.2f', amount) AS amount, printf('%.2f', list) AS list",
@@ -161,17 +151,12 @@ fn a_value_without_rows_is_written_where_that_is_wanted() {
         lab.with(&definitions, "verify context own").run().expect(0);
         lab.redis.cli(&["DEL", "list:all"]);
         let by_name = lab.warm_keys(&definitions, &["list:all", "map:all"]);
-        assert_eq!(
-            counts(&by_name.expect(0).strategy("own/list")),
-            [1, 0, 0, 0]
-        );
+        assert_eq!(counts(&by_name.expect(0).strategy("own/list")), [1, 0, 0, 0]);
         assert_eq!(lab.get("list:all"), "[]");
         // It is no orphan, and is not pruned.
         let dry = lab.with(&definitions, "dry-run context own --orphans -o json");
         assert_eq!(dry.run().expect(0).strategy("own/map")["orphans"], 0);
-        lab.with(&definitions, "warmup context own --prune --yes")
-            .run()
-            .expect(0);
+        lab.with(&definitions, "warmup context own --prune --yes").run().expect(0);
         assert_eq!(lab.get("map:all"), "{}");
         lab.database.sql("INSERT INTO unused VALUES (7, NULL)");
         lab.warm(&definitions).expect(0);
@@ -213,20 +198,14 @@ fn a_row_without_a_place_of_its_own_fails_its_key_by_name() {
             + "tree_id = \"name\"\ntree_parent = \"up\"\n";
         let run = lab.warm(&own(&["t"], &(map + &tree))).expect(3);
         for (name, missing) in [
-            (
-                "map",
-                "column `name` is NULL: the row has no place in the value",
-            ),
+            ("map", "column `name` is NULL: the row has no place in the value"),
             ("tree", "column `name` is NULL"),
         ] {
             let report = run.strategy(&format!("own/{name}"));
             assert_eq!(counts(&report), [1, 0, 2, 0], "{dialect:?}");
             assert_eq!(
                 errors(&report),
-                [
-                    format!("{name}:2: two rows have the name \"a\""),
-                    format!("{name}:3: {missing}"),
-                ]
+                [format!("{name}:2: two rows have the name \"a\""), format!("{name}:3: {missing}"),]
             );
         }
         assert_eq!(lab.get("map:1"), r#"{"a":null,"b":"a"}"#);
@@ -240,26 +219,10 @@ fn a_place_that_the_value_does_not_have_is_a_definition_error() {
     for (value, fields, expected) in [
         ("map", "", "map_key: is missing"),
         ("tree", "tree_id = \"id\"", "tree_parent: is missing"),
-        (
-            "list",
-            "map_key = \"id\"",
-            "map_key: not allowed for value = \"list\"",
-        ),
-        (
-            "text",
-            "empty = true",
-            "empty: only a `list`, a `map` or a `tree` can be empty",
-        ),
-        (
-            "map",
-            "map_key = \"id\"\nlimit = 5",
-            "limit: a `map` has none",
-        ),
-        (
-            "map",
-            "map_key = \"nix\"",
-            "map_key: the query does not return nix",
-        ),
+        ("list", "map_key = \"id\"", "map_key: not allowed for value = \"list\""),
+        ("text", "empty = true", "empty: only a `list`, a `map` or a `tree` can be empty"),
+        ("map", "map_key = \"id\"\nlimit = 5", "limit: a `map` has none"),
+        ("map", "map_key = \"nix\"", "map_key: the query does not return nix"),
     ] {
         let definition = strategy("s", value, "s:all", sql) + fields;
         let run = lab.warm(&own(&["things"], &definition)).expect(4);
@@ -272,11 +235,7 @@ fn a_place_that_the_value_does_not_have_is_a_definition_error() {
     let named = "SELECT id, name AS children FROM things";
     let tree = strategy("s", "tree", "s:all", named) + "tree_id = \"id\"\ntree_parent = \"id\"";
     let run = lab.warm(&own(&["things"], &tree)).expect(4);
-    assert!(
-        run.stderr.contains("a column children, which each node"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("a column children, which each node"), "{}", run.stderr);
 }
 
 /// A shape guard looks at the fields of a map's values, not at its keys, which are data.
@@ -285,22 +244,14 @@ fn other_keys_of_a_map_are_no_other_shape() {
     let lab = Lab::things(Dialect::Sqlite);
     let map = |column| {
         let sql = format!("SELECT name, id AS {column}, name AS other FROM things");
-        own(
-            &["things"],
-            &(strategy("m", "map", "m:all", &sql) + "map_key = \"name\"\n"),
-        )
+        own(&["things"], &(strategy("m", "map", "m:all", &sql) + "map_key = \"name\"\n"))
     };
-    let warm = |definitions: &str| {
-        lab.with(definitions, "warmup context own --shape fail -o json")
-            .run()
-    };
+    let warm =
+        |definitions: &str| lab.with(definitions, "warmup context own --shape fail -o json").run();
     warm(&map("id")).expect(0);
     lab.database.sql("UPDATE things SET name = name || 'x'");
     warm(&map("id")).expect(0);
     let run = warm(&map("number")).expect(3);
     let error: Value = run.strategy("own/m")["error"].clone();
-    assert!(
-        error.to_string().contains("would change what readers"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("would change what readers"), "{error}");
 }

@@ -17,13 +17,8 @@ const SHELLS: [(&str, &str); 4] = [
 #[test]
 fn the_completions_in_the_repository_are_those_that_are_printed() {
     for (shell, name) in SHELLS {
-        let printed = shopwarm(&format!("completions {shell}"))
-            .run()
-            .expect(0)
-            .stdout;
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("completions")
-            .join(name);
+        let printed = shopwarm(&format!("completions {shell}")).run().expect(0).stdout;
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions").join(name);
         if std::env::var_os("BLESS").is_some() {
             fs::write(&path, &printed).expect("completions can be written");
         }
@@ -51,22 +46,13 @@ fn what_can_follow_is_offered_and_nothing_else() {
         ("warmup k", "keys"),
         ("warmup ide", "identity identity/active-user-sessions"),
         ("warmup catalog ord", "ordering ordering/recent-orders"),
-        (
-            "dry-run -o json ide",
-            "identity identity/active-user-sessions",
-        ),
+        ("dry-run -o json ide", "identity identity/active-user-sessions"),
         ("verify a", "all"),
         ("verify catalog a", ""),
-        (
-            "verify --require=ord",
-            "--require=ordering/recent-orders= --require=ordering=",
-        ),
+        ("verify --require=ord", "--require=ordering/recent-orders= --require=ordering="),
         ("warmup all --tag h", "high-priority"),
         ("warmup all --tag=h", "--tag=high-priority"),
-        (
-            "serve --on-start ide",
-            "identity identity/active-user-sessions",
-        ),
+        ("serve --on-start ide", "identity identity/active-user-sessions"),
         ("warmup all --mode ", "refresh only-missing"),
         ("warmup all --max-s", "--max-shrink"),
         ("warmup all --verify --pru", "--prune"),
@@ -75,10 +61,7 @@ fn what_can_follow_is_offered_and_nothing_else() {
         ("runs last --diff ", "last last~1"),
         ("usage l", "last last~1"),
         ("effect l", "last last~1"),
-        (
-            "usage --demo=",
-            "--demo=stale --demo=expiring --demo=failing",
-        ),
+        ("usage --demo=", "--demo=stale --demo=expiring --demo=failing"),
         ("man wa", "warmup"),
         ("help warmup ", "all context strategy keys"),
         ("warmup all --plan ", ":files"),
@@ -135,10 +118,7 @@ fn source(shell: &str, arguments: &[&str], script: &str) -> String {
     let output = output.unwrap_or_else(|e| panic!("{shell}: {e}; scripts/test installs it"));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && errors.is_empty(),
-        "{shell}: {errors}"
-    );
+    assert!(output.status.success() && errors.is_empty(), "{shell}: {errors}");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -153,10 +133,7 @@ fn bash_completes_the_words_of_the_shop() {
         ("warmup context ''", "catalog identity ordering"),
         ("verify a", "all"),
         ("verify catalog a", ""),
-        (
-            "verify --require=ord",
-            "--require=ordering/recent-orders= --require=ordering=",
-        ),
+        ("verify --require=ord", "--require=ordering/recent-orders= --require=ordering="),
         ("warmup all --tag h", "high-priority"),
         ("warmup all --tag = h", "high-priority"),
         ("warmup all --plan ''", "plan.json"),
@@ -201,10 +178,8 @@ fn fish_completes_the_words_of_the_shop() {
         ("warmup all --plan=", "--plan=plan.json"),
         ("keys get ", ""),
     ] {
-        let script = format!(
-            "source {}; complete -C 'shopwarm {line}'",
-            completion("shopwarm.fish")
-        );
+        let script =
+            format!("source {}; complete -C 'shopwarm {line}'", completion("shopwarm.fish"));
         let found = source("fish", &["--no-config", "-c"], &script);
         assert_eq!(found, reply, "{line}");
     }
@@ -213,18 +188,8 @@ fn fish_completes_the_words_of_the_shop() {
 #[test]
 fn manual_pages_are_printed() {
     let page = shopwarm("man").run().expect(0).stdout;
-    assert!(
-        page.contains(".TH shopwarm 1") && page.contains("warmup"),
-        "{page}"
-    );
-    for section in [
-        "SYNOPSIS",
-        "COMMANDS",
-        "ENVIRONMENT",
-        "FILES",
-        "EXIT STATUS",
-        "EXAMPLES",
-    ] {
+    assert!(page.contains(".TH shopwarm 1") && page.contains("warmup"), "{page}");
+    for section in ["SYNOPSIS", "COMMANDS", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES"] {
         let heading = page.lines().any(|line| {
             let title = line.strip_prefix(".SH ").unwrap_or_default();
             title == section
@@ -241,9 +206,5 @@ fn manual_pages_are_printed() {
         assert!(page.contains(there), "{there}\n{page}");
     }
     let wrong = shopwarm("man warmpu").run().expect(2);
-    assert!(
-        wrong.stderr.contains("did you mean `warmup`?"),
-        "{}",
-        wrong.stderr
-    );
+    assert!(wrong.stderr.contains("did you mean `warmup`?"), "{}", wrong.stderr);
 }

@@ -95,11 +95,7 @@ fn a_cache_that_does_not_answer_holds_a_signal_up_for_seconds_only() {
     send(&child, "INT");
     let asked = Instant::now();
     let run = calm(finish(child)).expect(130);
-    assert!(
-        asked.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
     redis.cli(&["CLIENT", "UNPAUSE"]);
     assert_eq!(run.json()["outcome"], "interrupted");
     let first = run.strategy("bulk/first");
@@ -113,11 +109,7 @@ fn a_cache_that_does_not_answer_holds_a_signal_up_for_seconds_only() {
 fn a_second_signal_ends_the_process_at_once() {
     let (_dir, contexts) = bulk(&[ROWS]);
     let (database, redis) = (Sqlite::database(), Redis::start(&[]));
-    for (first, second, code) in [
-        ("INT", "INT", 130),
-        ("TERM", "INT", 130),
-        ("INT", "TERM", 143),
-    ] {
+    for (first, second, code) in [("INT", "INT", 130), ("TERM", "INT", 130), ("INT", "TERM", 143)] {
         redis.cli(&["CLIENT", "UNPAUSE"]);
         redis.cli(&["FLUSHALL"]);
         let (proxy, url) = proxied(&redis);
@@ -139,10 +131,7 @@ fn a_signal_while_connecting_ends_the_process() {
     let (_dir, contexts) = bulk(&[1]);
     let database = Sqlite::database();
     for (database, cache) in [
-        (
-            format!("postgres://shop@{silent}/shop"),
-            "sqlite::memory:".to_owned(),
-        ),
+        (format!("postgres://shop@{silent}/shop"), "sqlite::memory:".to_owned()),
         (database.url(), format!("redis://{silent}")),
     ] {
         let child = warm(&contexts, database, cache).start();
@@ -183,11 +172,7 @@ fn a_killed_run_leaves_whole_values_and_the_next_one_completes() {
     // The lock of a killed run ends by itself, and not sooner.
     let next = || warm(&contexts, database.url(), redis.url());
     let busy = next().run().expect(8);
-    assert!(
-        busy.stderr.contains("warmup context bulk"),
-        "{}",
-        busy.stderr
-    );
+    assert!(busy.stderr.contains("warmup context bulk"), "{}", busy.stderr);
     let asked = Instant::now();
     let run = calm(next().arg("--lock-wait=60s").run()).expect(0);
     assert!(asked.elapsed() > Duration::from_secs(10));
@@ -213,13 +198,8 @@ fn nobody_listening_is_no_error() {
     // Closed from the beginning, as `>&-` does it.
     let line = "exec \"$0\" --contexts \"$1\" warmup context bulk >&- 2>&-";
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", line])
-        .arg(crate::support::shopwarm::binary())
-        .arg(&contexts);
-    shell
-        .env("DATABASE_URL", database.url())
-        .env("CACHE_URL", redis.url());
+    shell.args(["-c", line]).arg(crate::support::shopwarm::binary()).arg(&contexts);
+    shell.env("DATABASE_URL", database.url()).env("CACHE_URL", redis.url());
     let status = shell.stdin(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(0));
 }

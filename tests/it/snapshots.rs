@@ -20,24 +20,12 @@ fn warmup_in_every_form() {
     all_forms(&sample, "warmup", "warmup all");
     sample.screen("warmup", 40, "warmup all");
     sample.one("warmup-verified", "warmup all --verify");
-    sample.one(
-        "warmup-verified-json",
-        "warmup context catalog --verify=99%,catalog=1% -o json",
-    );
-    sample.one(
-        "warmup-only-missing",
-        "warmup all --mode only-missing --skip-identical",
-    );
-    sample.one(
-        "warmup-keys",
-        "warmup keys Product:id:prod-0003 Nothing:1 Category:id:none",
-    );
+    sample.one("warmup-verified-json", "warmup context catalog --verify=99%,catalog=1% -o json");
+    sample.one("warmup-only-missing", "warmup all --mode only-missing --skip-identical");
+    sample.one("warmup-keys", "warmup keys Product:id:prod-0003 Nothing:1 Category:id:none");
     sample.one("warmup-quiet", "warmup all -q");
     sample.one("warmup-nothing-named", "warmup");
-    sample.one(
-        "warmup-paced",
-        "warmup context ordering --rate 100000 -o json",
-    );
+    sample.one("warmup-paced", "warmup context ordering --rate 100000 -o json");
 }
 
 #[test]
@@ -51,29 +39,14 @@ fn a_warmup_in_trouble_in_every_form() {
     sample.one("trouble-recorded-json", "runs last -o json");
     sample.one("trouble-runs", "runs");
     sample.one("trouble-dry-run", "dry-run all --contexts trouble.toml");
-    sample.one(
-        "trouble-dry-run-json",
-        "dry-run context extra --contexts trouble.toml -o json",
-    );
+    sample.one("trouble-dry-run-json", "dry-run context extra --contexts trouble.toml -o json");
     sample.one("trouble-verify", "verify all --contexts trouble.toml");
-    sample.one(
-        "trouble-verify-json",
-        "verify context extra --contexts trouble.toml -o json",
-    );
-    sample.one(
-        "trouble-keys",
-        "keys list --contexts trouble.toml --context extra -o json",
-    );
-    sample.one(
-        "trouble-strict",
-        "warmup all --contexts trouble.toml --strict",
-    );
+    sample.one("trouble-verify-json", "verify context extra --contexts trouble.toml -o json");
+    sample.one("trouble-keys", "keys list --contexts trouble.toml --context extra -o json");
+    sample.one("trouble-strict", "warmup all --contexts trouble.toml --strict");
     sample.one("trouble-strategies", "strategies --contexts trouble.toml");
     sample.one("trouble-doctor", "doctor --contexts trouble.toml");
-    sample.one(
-        "trouble-config-check",
-        "config check --contexts trouble.toml",
-    );
+    sample.one("trouble-config-check", "config check --contexts trouble.toml");
 }
 
 #[test]
@@ -84,16 +57,10 @@ fn dry_run_in_every_form() {
     sample.one("dry-run-exit-code", "dry-run --exit-code");
     sample.command("warmup context catalog -q").run().expect(0);
     sample.one("dry-run-orphans", "dry-run --orphans -v");
-    sample.one(
-        "dry-run-orphans-json",
-        "dry-run strategy catalog/categories --orphans -o json",
-    );
+    sample.one("dry-run-orphans-json", "dry-run strategy catalog/categories --orphans -o json");
     for form in FORMS {
         let name = format!("dry-run-keys-{form}");
-        sample.one(
-            &name,
-            &format!("dry-run strategy catalog/recommendations --keys -o {form}"),
-        );
+        sample.one(&name, &format!("dry-run strategy catalog/recommendations --keys -o {form}"));
     }
 }
 
@@ -140,19 +107,11 @@ fn runs_in_every_form() {
     sample.screen("runs", 40, "runs");
     all_forms(&sample, "runs-last", "runs last");
     for form in FORMS {
-        sample.one(
-            &format!("runs-complete-{form}"),
-            &format!("runs --last-complete -o {form}"),
-        );
+        sample.one(&format!("runs-complete-{form}"), &format!("runs --last-complete -o {form}"));
     }
     sample.one("runs-unknown", "runs nobody");
     let runs = sample.command("runs -o json").run().expect(0).json();
-    let id = |n: usize| {
-        runs["runs"][n]["run_id"]
-            .as_str()
-            .expect("an id")
-            .to_owned()
-    };
+    let id = |n: usize| runs["runs"][n]["run_id"].as_str().expect("an id").to_owned();
     for form in FORMS {
         let arguments = format!("runs {} --diff {} -o {form}", id(0), id(1));
         sample.one(&format!("runs-diff-{form}"), &arguments);
@@ -166,10 +125,7 @@ fn strategies_doctor_and_settings_in_every_form() {
     sample.one("strategies-verbose", "strategies -v");
     all_forms(&sample, "doctor", "doctor");
     all_forms(&sample, "config-show", "config show");
-    sample.one(
-        "doctor-quiet",
-        "doctor -q --redis-url sqlite:/nowhere/cache.db",
-    );
+    sample.one("doctor-quiet", "doctor -q --redis-url sqlite:/nowhere/cache.db");
     sample.one("config-check", "config check");
     sample.one("usage", "usage");
     sample.one("probe", "probe --for 1s");
@@ -188,10 +144,7 @@ fn a_tour_of_the_sample_shops() {
                 "tour-stale-keys:keys list --state missing,different",
             ],
         ),
-        (
-            "--demo=expiring",
-            ["tour-expiring:dry-run", "tour-expiring-verify:verify", ""],
-        ),
+        ("--demo=expiring", ["tour-expiring:dry-run", "tour-expiring-verify:verify", ""]),
         (
             "--demo=failing",
             [

@@ -39,11 +39,7 @@ fn no_query_is_lost_while_the_cache_is_slow() {
         "idle_in_transaction_session_timeout=1s",
     ]);
     let mariadb = MariaDb::private(&["--net-write-timeout=1", "--max-statement-time=1"]);
-    let databases = [
-        postgres.new_database(),
-        mariadb.new_database(),
-        Sqlite::database(),
-    ];
+    let databases = [postgres.new_database(), mariadb.new_database(), Sqlite::database()];
     thread::scope(|scope| {
         for database in &databases {
             let contexts = contexts.as_path();
@@ -163,16 +159,10 @@ fn a_query_that_an_administrator_cancels_is_not_asked_again() {
 fn ordered(database: &Database, rows: u32, limit: u32) -> (TempDir, PathBuf) {
     let key = "n + 0";
     let (series, text, decimal) = match database.dialect() {
-        Dialect::Postgres => (
-            format!("generate_series(1, {rows}) n"),
-            "text",
-            "(n % 11)::numeric / 3",
-        ),
-        _ => (
-            format!("(SELECT seq AS n FROM seq_1_to_{rows}) s"),
-            "varchar(20)",
-            "n % 11 / 3",
-        ),
+        Dialect::Postgres => {
+            (format!("generate_series(1, {rows}) n"), "text", "(n % 11)::numeric / 3")
+        }
+        _ => (format!("(SELECT seq AS n FROM seq_1_to_{rows}) s"), "varchar(20)", "n % 11 / 3"),
     };
     database.sql(&format!(
         "CREATE TABLE t (id bigint PRIMARY KEY, name {text}, price decimal(20, 6), grade int);
@@ -228,9 +218,8 @@ fn a_stream_goes_on_at_its_last_row_where_it_has_an_order() {
                     Dialect::Postgres => "grade DESC NULLS LAST, name, price DESC, id",
                     _ => "grade DESC, name, price DESC, id",
                 };
-                let left_out = database.query(&format!(
-                    "SELECT id FROM t ORDER BY {order} LIMIT 10000 OFFSET 50000"
-                ));
+                let left_out = database
+                    .query(&format!("SELECT id FROM t ORDER BY {order} LIMIT 10000 OFFSET 50000"));
                 let left_out: Vec<String> =
                     left_out.lines().map(|id| format!("first:{id}")).collect();
                 assert_eq!(left_out.len(), 10_000);
@@ -389,11 +378,9 @@ fn what_went_with_a_former_cache_is_sent_again() {
     proxy.flow();
     let run = calm(finish(child)).expect(0);
     assert_eq!(statuses(&run), ["completed", "completed", "completed"]);
-    for (id, rows, again) in [
-        ("first", 3000, true),
-        ("second", 20_000, true),
-        ("third", 100, false),
-    ] {
+    for (id, rows, again) in
+        [("first", 3000, true), ("second", 20_000, true), ("third", 100, false)]
+    {
         let id = format!("bulk/{id}");
         assert_eq!(count(&run.strategy(&id), "warmed"), rows);
         let said = warnings(&run, &id).contains("restarted or replaced");
@@ -475,10 +462,7 @@ fn a_server_without_connections_for_more_is_read_one_after_another() {
     let (_dir, contexts) = bulk(&[20_000, 10_000, 5000]);
     let (postgres, mariadb) = (Postgres::database(), MariaDb::private(&[]));
     let mariadb = mariadb.new_database();
-    postgres.sql(&format!(
-        "ALTER DATABASE {} CONNECTION LIMIT 1",
-        postgres.name()
-    ));
+    postgres.sql(&format!("ALTER DATABASE {} CONNECTION LIMIT 1", postgres.name()));
     mariadb.sql("ALTER USER shop WITH MAX_USER_CONNECTIONS 1");
     for database in [&postgres, &mariadb] {
         let redis = Redis::start(&[]);
@@ -493,10 +477,7 @@ fn a_server_without_any_connection_left_is_named() {
     let (_dir, contexts) = bulk(&[1]);
     let (_cache_dir, cache) = some_cache();
     let postgres = Postgres::database();
-    postgres.sql(&format!(
-        "ALTER DATABASE {} CONNECTION LIMIT 0",
-        postgres.name()
-    ));
+    postgres.sql(&format!("ALTER DATABASE {} CONNECTION LIMIT 0", postgres.name()));
     let mariadb = MariaDb::private(&["--max-connections=10"]);
     let limited = mariadb.new_database();
     limited.sql("ALTER USER shop WITH MAX_USER_CONNECTIONS 1");

@@ -30,11 +30,7 @@ fn forms(database: &str) -> Vec<Form> {
             let words = ["-- refused: ", "-- view", "-- elsewhere"];
             words.iter().any(|word| line.starts_with(word))
         };
-        let notes: Vec<String> = paragraph
-            .lines()
-            .take_while(is_note)
-            .map(str::to_owned)
-            .collect();
+        let notes: Vec<String> = paragraph.lines().take_while(is_note).map(str::to_owned).collect();
         let sql: Vec<&str> = paragraph.lines().skip(notes.len()).collect();
         let sql = sql.join("\n");
         forms.push(Form { line, notes, sql });
@@ -49,9 +45,7 @@ impl Form {
     }
 
     fn refused_with(&self) -> Option<&str> {
-        self.notes
-            .iter()
-            .find_map(|note| note.strip_prefix("-- refused: "))
+        self.notes.iter().find_map(|note| note.strip_prefix("-- refused: "))
     }
 
     /// What is wrong with our answer.
@@ -59,20 +53,10 @@ impl Form {
         let grammars = all_grammars();
         let grammar = grammars.iter().find(|grammar| grammar.name == database);
         let mut owns = Owns::default();
-        let tables = [
-            "orders",
-            "order_items",
-            "products",
-            "categories",
-            "search",
-            "seq_1_to_10",
-        ];
+        let tables = ["orders", "order_items", "products", "categories", "search", "seq_1_to_10"];
         owns.add(tables.map(str::to_owned).into());
         let refused = check(&self.sql, grammar.expect("a database"), &owns).err();
-        let said = refused
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let said = refused.as_ref().map(ToString::to_string).unwrap_or_default();
         match (self.refused_with(), refused) {
             (Some(words), Some(_)) if said.contains(words) => None,
             (Some(_), Some(_)) => Some(format!("refused: {said}")),
@@ -98,26 +82,15 @@ async fn agree(database: &str, mut explain: impl AsyncFnMut(String) -> Result<()
     for form in &forms {
         let line = form.line;
         if let Some(complaint) = form.complaint(database) {
-            wrong.push(format!(
-                "{database}.sql:{line}: {complaint}\n    {}",
-                form.sql
-            ));
+            wrong.push(format!("{database}.sql:{line}: {complaint}\n    {}", form.sql));
         }
         if form.is_run()
             && let Err(error) = explain(format!("EXPLAIN {}", form.sql)).await
         {
-            wrong.push(format!(
-                "{database}.sql:{line}: the server: {error}\n    {}",
-                form.sql
-            ));
+            wrong.push(format!("{database}.sql:{line}: the server: {error}\n    {}", form.sql));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{}\n{} are wrong",
-        wrong.join("\n"),
-        wrong.len()
-    );
+    assert!(wrong.is_empty(), "{}\n{} are wrong", wrong.join("\n"), wrong.len());
     assert!(forms.len() > 170, "{} forms", forms.len());
 }
 
@@ -137,15 +110,8 @@ fn tables(text: &str, json: &str, moment: &str, more: &str) -> String {
 async fn postgresql_and_the_check_agree() {
     let database = Postgres::database();
     assert_eq!(database.dialect(), Dialect::Postgres);
-    database.sql(&tables(
-        "text",
-        "jsonb",
-        "timestamptz",
-        ", tags text[], search tsvector",
-    ));
-    let mut session = sqlx::PgConnection::connect(&database.admin_url())
-        .await
-        .expect("a session");
+    database.sql(&tables("text", "jsonb", "timestamptz", ", tags text[], search tsvector"));
+    let mut session = sqlx::PgConnection::connect(&database.admin_url()).await.expect("a session");
     let ask = async |sql: String| session.execute(AssertSqlSafe(sql)).await.map(drop);
     agree("postgres", ask).await;
 }
@@ -153,37 +119,21 @@ async fn postgresql_and_the_check_agree() {
 #[tokio::test]
 async fn mariadb_and_the_check_agree() {
     let database = MariaDb::database();
-    database.sql(&tables(
-        "varchar(100)",
-        "json",
-        "datetime",
-        ", FULLTEXT (note)",
-    ));
+    database.sql(&tables("varchar(100)", "json", "datetime", ", FULLTEXT (note)"));
     let url = database.url();
-    let mut session = sqlx::MySqlConnection::connect(&url)
-        .await
-        .expect("a session");
-    let ask = async |sql: String| {
-        sqlx::raw_sql(AssertSqlSafe(sql))
-            .execute(&mut session)
-            .await
-            .map(drop)
-    };
+    let mut session = sqlx::MySqlConnection::connect(&url).await.expect("a session");
+    let ask =
+        async |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut session).await.map(drop);
     agree("mysql", ask).await;
 }
 
 #[tokio::test]
 async fn sqlite_and_the_check_agree() {
-    let mut session = sqlx::SqliteConnection::connect("sqlite::memory:")
-        .await
-        .expect("a session");
+    let mut session = sqlx::SqliteConnection::connect("sqlite::memory:").await.expect("a session");
     let more = "; CREATE INDEX orders_by_user ON orders (user_id);
         CREATE VIRTUAL TABLE search USING fts5 (id, note)";
     let tables = tables("text", "text", "text", "") + more;
-    sqlx::raw_sql(AssertSqlSafe(tables))
-        .execute(&mut session)
-        .await
-        .expect("tables");
+    sqlx::raw_sql(AssertSqlSafe(tables)).execute(&mut session).await.expect("tables");
     let ask = async |sql: String| session.execute(AssertSqlSafe(sql)).await.map(drop);
     agree("sqlite", ask).await;
 }

@@ -30,10 +30,7 @@ fn only_bad_failed(run: &Finished, says: &str) {
     let ids: Vec<&Value> = all.iter().map(|strategy| &strategy["id"]).collect();
     assert_eq!(ids, ["own/bad", "own/good"], "in the order of the run");
     let (bad, good) = (&all[0], &all[1]);
-    assert_eq!(
-        (&bad["status"], &good["status"]),
-        (&"failed".into(), &"completed".into())
-    );
+    assert_eq!((&bad["status"], &good["status"]), (&"failed".into(), &"completed".into()));
     let error = bad["error"].as_str().unwrap_or_default();
     assert!(error.contains(says), "{says}: {error}");
     assert_eq!(report["outcome"], "incomplete");
@@ -66,16 +63,8 @@ fn an_invalid_definition_costs_its_strategy() {
     for (from, to, says) in [
         ("B:{id}", "B:{id", "is not closed"),
         ("B:{id}", "G:{id}", "make the same keys"),
-        (
-            "priority = 100",
-            "priority = 100\nttl = \"soon\"",
-            "not a duration",
-        ),
-        (
-            "SELECT id FROM things",
-            "SELECT id FROM users",
-            "not in `owns`",
-        ),
+        ("priority = 100", "priority = 100\nttl = \"soon\"", "not a duration"),
+        ("SELECT id FROM things", "SELECT id FROM users", "not in `owns`"),
         ("SELECT id FROM things", "DELETE FROM things", "own/bad"),
     ] {
         let definitions = valid.replace(from, to);
@@ -160,10 +149,7 @@ fn of_several_definitions_that_do_not_fit_each_is_named() {
     };
     let names = ["b1", "b2", "b3", "b4"];
     let all = strategy("good", "object", "G:{id}", GOOD) + &names.map(bad).concat();
-    let definitions = own(
-        &["things", "gone_b1", "gone_b2", "gone_b3", "gone_b4"],
-        &all,
-    );
+    let definitions = own(&["things", "gone_b1", "gone_b2", "gone_b3", "gone_b4"], &all);
     for command in [
         "warmup all -q",
         "warmup all -q -o json",
@@ -206,31 +192,19 @@ fn strict_stops_before_anything_is_written() {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(dir.path().join("shopwarm.toml"), "strict = true").expect("a file");
         refused(all().dir(dir.path()).run());
-        let shown = lab
-            .command("config show -o json")
-            .dir(dir.path())
-            .run()
-            .expect(0);
+        let shown = lab.command("config show -o json").dir(dir.path()).run().expect(0);
         let settings = shown.json()["settings"].take();
-        let strict = settings
-            .as_array()
-            .expect("a list")
-            .iter()
-            .find(|s| s["name"] == "strict");
+        let strict = settings.as_array().expect("a list").iter().find(|s| s["name"] == "strict");
         assert_eq!(strict.expect("a setting")["value"], "true");
     }
     // What does not fit and is not selected stops nothing.
-    lab.with(&beside(UNFIT[0]), "warmup strategy own/good --strict")
-        .run()
-        .expect(0);
+    lab.with(&beside(UNFIT[0]), "warmup strategy own/good --strict").run().expect(0);
 }
 
 #[test]
 fn where_nothing_fits_the_run_does_not_begin() {
     let lab = Lab::things(Dialect::Postgres);
-    let run = lab
-        .with(&beside(UNFIT[0]), "warmup strategy own/bad -o json")
-        .run();
+    let run = lab.with(&beside(UNFIT[0]), "warmup strategy own/bad -o json").run();
     let run = run.expect(4);
     assert!(run.stdout.is_empty(), "{}", run.stdout);
     assert!(run.stderr.contains("gone"), "{}", run.stderr);
@@ -256,19 +230,13 @@ fn a_server_runs_what_fits() {
             let report = &answer["report"];
             assert_eq!(report["totals"]["warmed"], 1, "{report:#}");
             let bad = &report["strategies"][0];
-            assert_eq!(
-                (&bad["id"], &bad["status"]),
-                (&"own/bad".into(), &"failed".into())
-            );
+            assert_eq!((&bad["id"], &bad["status"]), (&"own/bad".into(), &"failed".into()));
         };
         ran("/admin/warmup/all", json!({}));
         let said = server.hears("run ended");
         let end = said.lines().find(|line| line.contains("run ended"));
         let end = end.expect("a line");
-        assert!(
-            end.contains("WARN") && end.contains("next=\"shopwarm doctor\""),
-            "{end}"
-        );
+        assert!(end.contains("WARN") && end.contains("next=\"shopwarm doctor\""), "{end}");
         ran("/admin/schedule/x/run?wait=true", json!({}));
         server.post("/admin/schedule/y/run?wait=true").expect(502);
         let strict = json!({ "strict": true });

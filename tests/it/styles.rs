@@ -44,19 +44,11 @@ fn numbers_are_strings_where_the_reader_has_them_so() {
         lab.warm(&of("object", some)).expect(0);
         let flag = flag(dialect, "string");
         let stored = lab.get("x:1");
-        let (start, end) = stored
-            .split_once("\"at\":\"2026-01-02T12:00:00")
-            .expect("a moment");
-        assert_eq!(
-            start, "{\"id\":1,\"price\":\"12.50\",\"day\":\"2026-01-02\",",
-            "{dialect:?}"
-        );
+        let (start, end) = stored.split_once("\"at\":\"2026-01-02T12:00:00").expect("a moment");
+        assert_eq!(start, "{\"id\":1,\"price\":\"12.50\",\"day\":\"2026-01-02\",", "{dialect:?}");
         let expected = format!("\"flag\":{flag},\"doc\":{{\"n\":[\"1\",\"2\"]}}}}");
         assert!(end.ends_with(&expected), "{dialect:?} {stored}");
-        let verified = lab
-            .with(&of("object", some), "verify all -o json")
-            .run()
-            .expect(0);
+        let verified = lab.with(&of("object", some), "verify all -o json").run().expect(0);
         assert_eq!(verified.json()["totals"]["identical"], 2);
     }
 }
@@ -67,12 +59,7 @@ fn dates_are_as_in_sql_or_seconds() {
         let lab = lab(dialect);
         let flag = flag(dialect, "");
         for (dates, day, first, second) in [
-            (
-                "sql",
-                "\"2026-01-02\"",
-                "\"2026-01-02 12:00:00\"",
-                "\"2026-01-02 12:00:00.500000\"",
-            ),
+            ("sql", "\"2026-01-02\"", "\"2026-01-02 12:00:00\"", "\"2026-01-02 12:00:00.500000\""),
             ("unix", "1767312000", "1767355200", "1767355200.500000"),
         ] {
             let definitions = of("object", &format!("dates = \"{dates}\""));
@@ -82,8 +69,7 @@ fn dates_are_as_in_sql_or_seconds() {
             );
             assert_eq!(lab.get("x:1"), expected, "{dialect:?}");
             assert!(
-                lab.get("x:2")
-                    .contains(&format!("\"day\":null,\"at\":{second},")),
+                lab.get("x:2").contains(&format!("\"day\":null,\"at\":{second},")),
                 "{dialect:?}"
             );
             let verified = lab.with(&definitions, "verify all -o json").run().expect(0);
@@ -91,11 +77,7 @@ fn dates_are_as_in_sql_or_seconds() {
         }
         lab.redis.cli(&["FLUSHALL"]);
         lab.warm(&of("hash", "dates = \"sql\"")).expect(0);
-        assert_eq!(
-            lab.redis.cli(&["HGET", "x:1", "at"]),
-            "2026-01-02 12:00:00",
-            "{dialect:?}"
-        );
+        assert_eq!(lab.redis.cli(&["HGET", "x:1", "at"]), "2026-01-02 12:00:00", "{dialect:?}");
     }
 }
 
@@ -109,9 +91,7 @@ fn keys_and_versions_keep_their_form() {
     lab.warm(&own(&["t"], &one)).expect(0);
     let expected = "{\"day\":\"1767312000\",\"id\":\"1\",\"at\":\"1767355200\"}";
     assert_eq!(lab.get("d:2026-01-02:1"), expected);
-    let report = lab
-        .warm_keys(&own(&["t"], &one), &["d:2026-01-02:1"])
-        .expect(0);
+    let report = lab.warm_keys(&own(&["t"], &one), &["d:2026-01-02:1"]).expect(0);
     assert_eq!(counts(&report.strategy("own/d")), [1, 0, 0, 0]);
 }
 
@@ -134,10 +114,7 @@ fn constant_fields_come_first() {
         lab.redis.cli(&["HMGET", "x:1", "@class", "schema", "beta"]),
         "com.shop.Product\n2\nfalse"
     );
-    let verified = lab
-        .with(&of("hash", fields), "verify all -o json")
-        .run()
-        .expect(0);
+    let verified = lab.with(&of("hash", fields), "verify all -o json").run().expect(0);
     assert_eq!(verified.json()["totals"]["identical"], 2);
 }
 
@@ -145,18 +122,12 @@ fn constant_fields_come_first() {
 fn fields_that_cannot_be_are_errors_of_the_definition() {
     let lab = lab(Dialect::Sqlite);
     for (shape, fields, expected) in [
-        (
-            "object",
-            "{ price = 1 }",
-            "fields: it names price, which is a column",
-        ),
+        ("object", "{ price = 1 }", "fields: it names price, which is a column"),
         ("object", "{ a = [1] }", "fields: `a` is not a text"),
         ("object", "{ a = nan }", "fields: `a` is not a text"),
         ("text", "{ a = 1 }", "fields: a `text` value has no fields"),
     ] {
-        let run = lab
-            .warm(&of(shape, &format!("fields = {fields}")))
-            .expect(4);
+        let run = lab.warm(&of(shape, &format!("fields = {fields}"))).expect(4);
         assert!(run.stderr.contains(expected), "{}", run.stderr);
     }
     let day = of("object", "fields = { day0 = 2026-01-02 }");
@@ -176,11 +147,7 @@ fn another_style_is_read_whole_again() {
     };
     warm(&plain);
     assert_eq!(warm(&plain)["read"], json!("changed"));
-    for more in [
-        "numbers = \"string\"\n",
-        "format = \"php\"\n",
-        "compress = \"gzip\"\n",
-    ] {
+    for more in ["numbers = \"string\"\n", "format = \"php\"\n", "compress = \"gzip\"\n"] {
         let styled = plain.clone() + more;
         assert_ne!(warm(&styled)["read"], json!("changed"), "{more}");
         assert_eq!(warm(&styled)["read"], json!("changed"), "{more}");

@@ -21,15 +21,8 @@ fn packages() -> Vec<Value> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--locked", "--offline", "--format-version=1"]);
     // Packages for other systems need not be on this one.
-    cargo.args([
-        "--filter-platform",
-        "x86_64-unknown-linux-gnu",
-        "--all-features",
-    ]);
-    let output = cargo
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo");
+    cargo.args(["--filter-platform", "x86_64-unknown-linux-gnu", "--all-features"]);
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata");
@@ -59,9 +52,7 @@ fn is_met(expression: &str, allowed: &BTreeSet<String>) -> bool {
     let words: Vec<&str> = expression.split_whitespace().collect();
     let words = words.join(" ");
     // In the trees of these packages AND binds the groups, and OR stands within them.
-    words
-        .split(" AND ")
-        .all(|group| group.split(" OR ").any(|licence| allowed.contains(licence)))
+    words.split(" AND ").all(|group| group.split(" OR ").any(|licence| allowed.contains(licence)))
 }
 
 #[test]
@@ -78,11 +69,7 @@ fn every_licence_and_source_is_allowed() {
         assert_eq!(text(package, "source"), index, "{name}");
         used.extend(allowed.iter().filter(|allowed| licence.contains(*allowed)));
     }
-    assert_eq!(
-        used.len(),
-        allowed.len(),
-        "a licence in deny.toml that nothing has"
-    );
+    assert_eq!(used.len(), allowed.len(), "a licence in deny.toml that nothing has");
     assert!(!is_met("GPL-3.0", &allowed) && !is_met("MIT AND GPL-3.0", &allowed));
 }
 
@@ -103,12 +90,7 @@ fn nothing_banned_is_locked_and_nothing_is_there_twice_without_a_reason() {
         .collect();
     let built: BTreeSet<(String, String)> = packages()
         .iter()
-        .map(|package| {
-            (
-                text(package, "name").to_owned(),
-                text(package, "version").to_owned(),
-            )
-        })
+        .map(|package| (text(package, "name").to_owned(), text(package, "version").to_owned()))
         .collect();
     for (name, version) in &locked {
         assert!(!banned.contains(name), "{name} {version}");
@@ -125,35 +107,22 @@ fn nothing_banned_is_locked_and_nothing_is_there_twice_without_a_reason() {
     }
     for skip in &skipped {
         let (of, _) = skip.split_once('@').expect("NAME@VERSION");
-        assert!(
-            single.contains(&of.to_owned()),
-            "{skip} in deny.toml skips nothing"
-        );
+        assert!(single.contains(&of.to_owned()), "{skip} in deny.toml skips nothing");
     }
 }
 
 #[test]
 fn each_direct_dependency_has_its_reason() {
     let packages = packages();
-    let ours = packages
-        .iter()
-        .find(|package| is_ours(package))
-        .expect("this crate");
+    let ours = packages.iter().find(|package| is_ours(package)).expect("this crate");
     let dependencies = ours["dependencies"].as_array().expect("a list");
     let named: BTreeSet<&str> = dependencies.iter().map(|of| text(of, "name")).collect();
     let document = read("docs/dependencies.md");
     let rows = document.lines().filter_map(|line| line.strip_prefix("| "));
     let mut explained = BTreeSet::new();
     for row in rows.filter(|row| !row.starts_with("crate |")) {
-        let cells: Vec<&str> = row
-            .trim_end_matches('|')
-            .split('|')
-            .map(str::trim)
-            .collect();
-        assert!(
-            cells.len() == 3 && cells.iter().all(|cell| !cell.is_empty()),
-            "{row}"
-        );
+        let cells: Vec<&str> = row.trim_end_matches('|').split('|').map(str::trim).collect();
+        assert!(cells.len() == 3 && cells.iter().all(|cell| !cell.is_empty()), "{row}");
         assert!(explained.insert(cells[0]), "{row} is there twice");
     }
     assert_eq!(named, explained);
@@ -166,10 +135,7 @@ fn each_direct_dependency_has_its_reason() {
 #[test]
 fn no_unsafe_code_and_the_compiler_is_named() {
     let manifest = toml("Cargo.toml");
-    assert_eq!(
-        manifest["lints"]["rust"]["unsafe_code"].as_str(),
-        Some("forbid")
-    );
+    assert_eq!(manifest["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
     assert!(manifest["package"]["rust-version"].is_str());
     // A patch would build something else than its name says.
     assert!(manifest.get("patch").is_none() && manifest.get("replace").is_none());

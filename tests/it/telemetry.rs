@@ -73,10 +73,7 @@ fn take(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
         let mut lower = lines.iter().map(|line| line.to_lowercase());
         lower.find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
     };
-    assert_eq!(
-        header("content-type:").as_deref(),
-        Some("application/x-protobuf")
-    );
+    assert_eq!(header("content-type:").as_deref(), Some("application/x-protobuf"));
     let length = header("content-length:").expect("a length");
     let mut body = vec![0; length.parse().expect("a number")];
     stream.read_exact(&mut body).ok()?;
@@ -133,9 +130,7 @@ fn fields(mut message: &[u8]) -> Vec<(u64, &[u8])> {
 
 fn of(message: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
     let fields = fields(message).into_iter();
-    fields
-        .filter(move |(n, _)| *n == number)
-        .map(|(_, field)| field)
+    fields.filter(move |(n, _)| *n == number).map(|(_, field)| field)
 }
 
 fn attributes(message: &[u8], number: u64) -> BTreeMap<String, String> {
@@ -185,17 +180,11 @@ impl Traced for Shopwarm {
 #[test]
 fn a_run_is_a_trace_with_a_span_for_each_strategy() {
     let (lab, collector) = (Lab::shop(Dialect::Postgres), Collector::start());
-    let run = lab
-        .command("warmup all -o json")
-        .traced(&collector)
-        .run()
-        .expect(0);
+    let run = lab.command("warmup all -o json").traced(&collector).run().expect(0);
     assert_eq!(run.json()["outcome"], "complete");
     let spans = collector.spans();
     let runs: Vec<&Span> = spans.iter().filter(|span| span.name == "run").collect();
-    let [root] = runs.as_slice() else {
-        panic!("{spans:#?}")
-    };
+    let [root] = runs.as_slice() else { panic!("{spans:#?}") };
     assert_eq!(root.parent, "");
     assert_eq!(root.attributes["run_id"], run.json()["run_id"]);
     assert_eq!(root.attributes["command"], "warmup all");
@@ -222,21 +211,13 @@ fn a_run_is_part_of_the_trace_that_called_it() {
     let (lab, collector) = (Lab::shop(Dialect::Sqlite), Collector::start());
     let run = |parent: &str| {
         let run = lab.command("warmup context identity").traced(&collector);
-        let run = run
-            .env("OTEL_SERVICE_NAME", "nightly")
-            .env("TRACEPARENT", parent);
+        let run = run.env("OTEL_SERVICE_NAME", "nightly").env("TRACEPARENT", parent);
         run.run().expect(0);
         let spans = collector.spans();
-        spans
-            .into_iter()
-            .find(|span| span.name == "run")
-            .expect("a run")
+        spans.into_iter().find(|span| span.name == "run").expect("a run")
     };
     let called = run(&format!("00-{TRACE}-{CALLER}-01"));
-    assert_eq!(
-        (called.trace.as_str(), called.parent.as_str()),
-        (TRACE, CALLER)
-    );
+    assert_eq!((called.trace.as_str(), called.parent.as_str()), (TRACE, CALLER));
     assert_eq!(called.resource["service.name"], "nightly");
     assert_eq!(run("nonsense").parent, "");
 }
@@ -244,17 +225,12 @@ fn a_run_is_part_of_the_trace_that_called_it() {
 #[test]
 fn a_failed_run_is_sent_too_and_where_nothing_is_named_nothing_is_sent() {
     let (lab, collector) = (Lab::shop(Dialect::Sqlite), Collector::start());
-    let fails = lab
-        .command("warmup all")
-        .cache("redis://127.0.0.1:1")
-        .traced(&collector);
+    let fails = lab.command("warmup all").cache("redis://127.0.0.1:1").traced(&collector);
     fails.run().expect(6);
     assert_eq!(collector.spans().len(), 1);
     let silent = lab.command("warmup context identity -o json");
     let run = silent.env("OTEL_SERVICE_NAME", "x").run().expect(0);
-    let off = lab
-        .command("warmup context identity -o json")
-        .traced(&collector);
+    let off = lab.command("warmup context identity -o json").traced(&collector);
     off.env("OTEL_SDK_DISABLED", "true").run().expect(0);
     assert!(!run.stderr.contains("traces"), "{}", run.stderr);
     assert_eq!(collector.spans().len(), 0);
@@ -265,31 +241,17 @@ fn a_collector_that_is_gone_costs_a_warning() {
     let lab = Lab::shop(Dialect::Sqlite);
     let run = |name: &str, url: String| {
         let asked = Instant::now();
-        let run = lab
-            .command("warmup context identity -o json -q")
-            .env(name, url)
-            .run()
-            .expect(0);
+        let run = lab.command("warmup context identity -o json -q").env(name, url).run().expect(0);
         assert_eq!(run.json()["outcome"], "complete");
-        assert!(
-            run.stderr.contains("warning: traces are not exported"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("warning: traces are not exported"), "{}", run.stderr);
         assert!(!run.stderr.contains("secret"), "{}", run.stderr);
         assert!(asked.elapsed() < Duration::from_secs(40));
     };
     let gone = format!("http://me:secret@127.0.0.1:{}", free_port());
     run("OTEL_EXPORTER_OTLP_ENDPOINT", gone);
-    run(
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-        "http://me:secret@[nonsense".to_owned(),
-    );
+    run("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://me:secret@[nonsense".to_owned());
     // One that takes the connection and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("an address").port();
-    run(
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        format!("http://me:secret@127.0.0.1:{port}"),
-    );
+    run("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://me:secret@127.0.0.1:{port}"));
 }

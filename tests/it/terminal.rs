@@ -15,20 +15,13 @@ fn a_terminal_sees_each_strategy_once() {
     let terminal = Terminal::new(140, 50);
     terminal.type_line(&command("warmup all", &database.url(), &redis.url()));
     let screen = terminal.wait_for("exit=0");
-    assert_eq!(
-        screen.matches("✓ catalog/hot-products").count(),
-        1,
-        "{screen}"
-    );
+    assert_eq!(screen.matches("✓ catalog/hot-products").count(), 1, "{screen}");
     assert!(
         screen.contains("keys/s") && screen.contains("complete: 170 of 170 keys warmed"),
         "{screen}"
     );
     let coloured = terminal.tmux(&["capture-pane", "-p", "-e"]);
-    assert!(
-        coloured.contains("\x1b[32m") || coloured.contains("38;5;10"),
-        "{coloured:?}"
-    );
+    assert!(coloured.contains("\x1b[32m") || coloured.contains("38;5;10"), "{coloured:?}");
 }
 
 #[test]
@@ -44,11 +37,8 @@ fn failures_are_red() {
     terminal.type_line(&command(&arguments, &database.url(), &redis.url()));
     terminal.wait_for("exit=3");
     let screen = terminal.tmux(&["capture-pane", "-p", "-e"]);
-    let red = |text: &str| {
-        screen
-            .lines()
-            .any(|line| line.contains(text) && line.contains("\x1b[31m"))
-    };
+    let red =
+        |text: &str| screen.lines().any(|line| line.contains(text) && line.contains("\x1b[31m"));
     assert!(red("✗") && red(" failed"), "{screen:?}");
 }
 
@@ -57,23 +47,11 @@ fn forty_columns_are_enough() {
     let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
     let terminal = Terminal::new(40, 60);
     terminal.type_line("clear");
-    terminal.type_line(&format!(
-        "clear; {}",
-        command("warmup all", &database.url(), &redis.url())
-    ));
+    terminal.type_line(&format!("clear; {}", command("warmup all", &database.url(), &redis.url())));
     let screen = terminal.wait_for("exit=0");
-    let table = screen
-        .lines()
-        .skip_while(|line| !line.contains("strategy"))
-        .collect::<Vec<_>>();
-    assert!(
-        table[0].contains("keys") && table[0].contains("warmed"),
-        "{screen}"
-    );
-    assert!(
-        table[1].starts_with("─") && table[2].contains("100"),
-        "{screen}"
-    );
+    let table = screen.lines().skip_while(|line| !line.contains("strategy")).collect::<Vec<_>>();
+    assert!(table[0].contains("keys") && table[0].contains("warmed"), "{screen}");
+    assert!(table[1].starts_with("─") && table[2].contains("100"), "{screen}");
     let wrong = "verify --require catalgo=99%";
     terminal.run(&command(wrong, &database.url(), &redis.url()));
     let screen = terminal.wait_for("exit=2");
@@ -98,28 +76,18 @@ const ENDLESS: &str = r#"
 
 #[test]
 fn a_live_bar_moves_and_ctrl_c_ends_it_with_a_report() {
-    let (database, redis) = (
-        shop::database(Dialect::Sqlite),
-        Redis::start(&["--maxmemory", "2gb"]),
-    );
+    let (database, redis) =
+        (shop::database(Dialect::Sqlite), Redis::start(&["--maxmemory", "2gb"]));
     let (_dir, definitions) = file("long.toml", ENDLESS);
     let terminal = Terminal::new(130, 40);
     let arguments = format!("warmup context long --contexts {}", definitions.display());
     terminal.type_line(&command(&arguments, &database.url(), &redis.url()));
     let screen = terminal.wait_for("keys/s");
     assert!(screen.contains("long/numbers"), "{screen}");
-    let bar = |screen: &str| {
-        screen
-            .lines()
-            .find(|line| line.contains("keys/s"))
-            .map(str::to_owned)
-    };
+    let bar = |screen: &str| screen.lines().find(|line| line.contains("keys/s")).map(str::to_owned);
     let since = Instant::now();
     while bar(&terminal.screen()) == bar(&screen) {
-        assert!(
-            since.elapsed() < Duration::from_mins(1),
-            "the bar stands still: {screen}"
-        );
+        assert!(since.elapsed() < Duration::from_mins(1), "the bar stands still: {screen}");
         sleep(Duration::from_millis(100));
     }
     redis.pause();
@@ -129,10 +97,7 @@ fn a_live_bar_moves_and_ctrl_c_ends_it_with_a_report() {
     until("it goes on", || !terminal.screen().contains("waiting"));
     terminal.press("C-c");
     let screen = terminal.wait_for("exit=130");
-    assert!(
-        screen.contains("interrupted: ") && screen.contains("– long/numbers"),
-        "{screen}"
-    );
+    assert!(screen.contains("interrupted: ") && screen.contains("– long/numbers"), "{screen}");
     let is_old = |line: &str| line.contains("long/numbers") && line.contains("keys/s");
     assert!(!screen.lines().any(is_old), "an old bar: {screen}");
 }
@@ -173,10 +138,8 @@ fn a_bar_fits_right_after_a_resize() {
 
 #[test]
 fn a_closed_terminal_ends_the_run_and_gives_the_lock_back() {
-    let (database, redis) = (
-        shop::database(Dialect::Sqlite),
-        Redis::start(&["--maxmemory", "2gb"]),
-    );
+    let (database, redis) =
+        (shop::database(Dialect::Sqlite), Redis::start(&["--maxmemory", "2gb"]));
     let (_dir, definitions) = file("long.toml", ENDLESS);
     let terminal = Terminal::new(100, 30);
     let arguments = format!("warmup context long --contexts {}", definitions.display());

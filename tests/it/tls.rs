@@ -11,9 +11,7 @@ use crate::support::shopwarm::{Shopwarm, file};
 fn trusting(run: Shopwarm, dir: &Path, [ca, cert, key]: [&str; 3]) -> Shopwarm {
     let flags = [("CA", ca), ("CERT", cert), ("KEY", key)];
     let given = flags.into_iter().filter(|(_, file)| !file.is_empty());
-    given.fold(run, |run, (name, file)| {
-        run.env(&format!("SHOPWARM_CACHE_{name}"), dir.join(file))
-    })
+    given.fold(run, |run, (name, file)| run.env(&format!("SHOPWARM_CACHE_{name}"), dir.join(file)))
 }
 
 const ALL: [&str; 3] = ["ca.crt", "client.crt", "client.key"];
@@ -38,17 +36,11 @@ fn certificates_on_both_sides_let_a_run_in() {
         fs::copy(at.join(name), dir.path().join(name)).unwrap();
     }
     let url = format!("{}?protocol=resp3", redis.url());
-    let run = warm(&contexts, database.url(), url)
-        .arg("--config")
-        .arg(config);
+    let run = warm(&contexts, database.url(), url).arg("--config").arg(config);
     calm(run.run()).expect(0);
 
-    let cluster = RedisCluster::start_with(
-        2,
-        0,
-        &MUTUAL_TLS.split_whitespace().collect::<Vec<_>>(),
-        None,
-    );
+    let cluster =
+        RedisCluster::start_with(2, 0, &MUTUAL_TLS.split_whitespace().collect::<Vec<_>>(), None);
     for url in [
         cluster.url().replace("redis+", "rediss+"),
         format!("rediss://localhost:{}", cluster.nodes[1].port()),
@@ -85,94 +77,25 @@ fn what_is_wrong_with_a_certificate_is_said() {
     fs::write(at.join("no.pem"), "nothing of the kind").unwrap();
     let own = format!("rediss://127.0.0.1:{}", own.port());
     for (url, files, code, words) in [
-        (
-            mutual.url(),
-            ["ca.crt", "", ""],
-            6,
-            ["certificate", "--cache-cert"],
-        ),
-        (
-            mutual.url(),
-            ["ca.crt", "server.crt", "server.key"],
-            6,
-            ["certificate", "--cache-cert"],
-        ),
-        (
-            one_sided.url(),
-            ["", "", ""],
-            6,
-            ["UnknownIssuer", "--cache-ca"],
-        ),
-        (
-            one_sided.url(),
-            ["client.crt", "", ""],
-            6,
-            ["UnknownIssuer", "--cache-ca"],
-        ),
-        (
-            own,
-            ["ca.crt", "", ""],
-            6,
-            ["CaUsedAsEndEntity", "CA:FALSE"],
-        ),
-        (
-            plain.url(),
-            ["ca.crt", "", ""],
-            4,
-            ["without TLS", "rediss://"],
-        ),
-        (
-            mutual.url(),
-            ["none.crt", "", ""],
-            4,
-            ["none.crt", "No such file"],
-        ),
-        (
-            mutual.url(),
-            ["no.pem", "", ""],
-            4,
-            ["no.pem", "no certificate"],
-        ),
-        (
-            mutual.url(),
-            ["ca.crt", "client.key", "client.key"],
-            4,
-            ["client.key", "no certificate"],
-        ),
-        (
-            mutual.url(),
-            ["ca.crt", "client.crt", "ca.crt"],
-            4,
-            ["ca.crt", "no private key"],
-        ),
-        (
-            mutual.url(),
-            ["ca.crt", "client.crt", ""],
-            4,
-            ["--cache-cert", "--cache-key FILE"],
-        ),
-        (
-            mutual.url(),
-            ["ca.crt", "", "client.key"],
-            4,
-            ["--cache-key", "--cache-cert FILE"],
-        ),
-        (
-            mutual.url(),
-            ["ca.crt", "client.crt", "server.key"],
-            4,
-            ["certificate", "key"],
-        ),
+        (mutual.url(), ["ca.crt", "", ""], 6, ["certificate", "--cache-cert"]),
+        (mutual.url(), ["ca.crt", "server.crt", "server.key"], 6, ["certificate", "--cache-cert"]),
+        (one_sided.url(), ["", "", ""], 6, ["UnknownIssuer", "--cache-ca"]),
+        (one_sided.url(), ["client.crt", "", ""], 6, ["UnknownIssuer", "--cache-ca"]),
+        (own, ["ca.crt", "", ""], 6, ["CaUsedAsEndEntity", "CA:FALSE"]),
+        (plain.url(), ["ca.crt", "", ""], 4, ["without TLS", "rediss://"]),
+        (mutual.url(), ["none.crt", "", ""], 4, ["none.crt", "No such file"]),
+        (mutual.url(), ["no.pem", "", ""], 4, ["no.pem", "no certificate"]),
+        (mutual.url(), ["ca.crt", "client.key", "client.key"], 4, ["client.key", "no certificate"]),
+        (mutual.url(), ["ca.crt", "client.crt", "ca.crt"], 4, ["ca.crt", "no private key"]),
+        (mutual.url(), ["ca.crt", "client.crt", ""], 4, ["--cache-cert", "--cache-key FILE"]),
+        (mutual.url(), ["ca.crt", "", "client.key"], 4, ["--cache-key", "--cache-cert FILE"]),
+        (mutual.url(), ["ca.crt", "client.crt", "server.key"], 4, ["certificate", "key"]),
     ] {
         let run = trusting(warm(&contexts, database.url(), &url), at, files);
         let run = calm(run.run());
         assert_eq!(run.code, code, "{url} with {files:?}: {}", run.stderr);
         for word in words {
-            assert!(
-                run.stderr.contains(word),
-                "{files:?}: no {word:?} in\n{}",
-                run.stderr
-            );
+            assert!(run.stderr.contains(word), "{files:?}: no {word:?} in\n{}", run.stderr);
         }
     }
 }

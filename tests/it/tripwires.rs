@@ -15,12 +15,7 @@ fn definitions() -> String {
         &[
             strategy("t", "object", "K:{id}", "SELECT id, v FROM t"),
             "priority = 9\n".to_owned(),
-            strategy(
-                "u",
-                "text",
-                "U:{_id}",
-                "SELECT id AS _id, v FROM t WHERE id <= 5",
-            ),
+            strategy("u", "text", "U:{_id}", "SELECT id AS _id, v FROM t WHERE id <= 5"),
         ]
         .concat(),
     )
@@ -28,24 +23,18 @@ fn definitions() -> String {
 
 fn lab(dialect: Dialect, rows: i64) -> Lab {
     let lab = Lab::empty(dialect);
-    lab.database
-        .sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(20))");
+    lab.database.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(20))");
     fill(&lab, rows);
     lab
 }
 
 fn fill(lab: &Lab, rows: i64) {
     let rows: Vec<String> = (1..=rows).map(|n| format!("({n}, 'v{n}')")).collect();
-    lab.database.sql(&format!(
-        "DELETE FROM t; INSERT INTO t VALUES {}",
-        rows.join(",")
-    ));
+    lab.database.sql(&format!("DELETE FROM t; INSERT INTO t VALUES {}", rows.join(",")));
 }
 
 fn warm(lab: &Lab, arguments: &str) -> Finished {
-    lab.with(&definitions(), "warmup context own -o json")
-        .args(arguments)
-        .run()
+    lab.with(&definitions(), "warmup context own -o json").args(arguments).run()
 }
 
 /// The number of keys of each strategy's last complete run; an earlier version's is all it kept.
@@ -55,19 +44,14 @@ fn counts(hash: &Value) -> Value {
         let kept: Value = serde_json::from_str(text).expect("JSON");
         match kept.get("keys") {
             Some(keys) => {
-                assert!(
-                    kept["run_id"].is_string() && kept["at"].is_string(),
-                    "{kept}"
-                );
+                assert!(kept["run_id"].is_string() && kept["at"].is_string(), "{kept}");
                 keys.to_string()
             }
             None => text.to_owned(),
         }
     };
     let fields = hash.as_object().expect("a hash").iter();
-    fields
-        .map(|(id, last)| (id.clone(), Value::from(count(last))))
-        .collect()
+    fields.map(|(id, last)| (id.clone(), Value::from(count(last)))).collect()
 }
 
 fn remembered(redis: &Redis, prefix: &str) -> Value {
@@ -84,10 +68,7 @@ fn a_strategy_that_shrinks_too_much_writes_nothing() {
     for dialect in DIALECTS {
         let lab = lab(dialect, 100);
         warm(&lab, "--prefix p: --max-shrink 50%").expect(0);
-        assert_eq!(
-            remembered(&lab.redis, "p:"),
-            json!({ "own/t": "100", "own/u": "5" })
-        );
+        assert_eq!(remembered(&lab.redis, "p:"), json!({ "own/t": "100", "own/u": "5" }));
         // Half of them is what is allowed.
         fill(&lab, 50);
         warm(&lab, "--prefix p: --max-shrink 50%").expect(0);
@@ -95,34 +76,15 @@ fn a_strategy_that_shrinks_too_much_writes_nothing() {
 
         fill(&lab, 24);
         lab.redis.cli(&["FLUSHDB"]);
-        lab.redis.cli(&[
-            "HSET",
-            "p:shopwarm:last-complete",
-            "own/t",
-            "50",
-            "own/u",
-            "5",
-        ]);
+        lab.redis.cli(&["HSET", "p:shopwarm:last-complete", "own/t", "50", "own/u", "5"]);
         let run = warm(&lab, "--prefix p: --max-shrink 50%").expect(3);
         let [t, u] = ["own/t", "own/u"].map(|id| run.strategy(id));
-        assert_eq!(
-            (&t["status"], &u["status"]),
-            (&json!("failed"), &json!("completed"))
-        );
+        assert_eq!((&t["status"], &u["status"]), (&json!("failed"), &json!("completed")));
         let error = t["error"].as_str().expect("a text");
-        assert!(
-            error.contains("24 keys, 50 in the last complete run"),
-            "{error}"
-        );
-        assert!(
-            dump(&lab.redis).keys().all(|key| !key.starts_with("p:K:")),
-            "{dialect:?}"
-        );
+        assert!(error.contains("24 keys, 50 in the last complete run"), "{error}");
+        assert!(dump(&lab.redis).keys().all(|key| !key.starts_with("p:K:")), "{dialect:?}");
         // What failed keeps its last count, so that the next run fails too.
-        assert_eq!(
-            remembered(&lab.redis, "p:"),
-            json!({ "own/t": "50", "own/u": "5" })
-        );
+        assert_eq!(remembered(&lab.redis, "p:"), json!({ "own/t": "50", "own/u": "5" }));
         warm(&lab, "--prefix p: --max-shrink 50%").expect(3);
         // Another prefix, another shop; a wider limit; none.
         warm(&lab, "--prefix q: --max-shrink 50%").expect(0);
@@ -139,8 +101,7 @@ fn a_shrunken_strategy_leaves_the_old_values() {
     let lab = lab(Dialect::Sqlite, 20);
     warm(&lab, "").expect(0);
     let before = dump(&lab.redis);
-    lab.database
-        .sql("UPDATE t SET v = 'new'; DELETE FROM t WHERE id > 6");
+    lab.database.sql("UPDATE t SET v = 'new'; DELETE FROM t WHERE id > 6");
     warm(&lab, "--max-shrink 10 --stop-on-error").expect(3);
     let values = |dump: crate::support::cached::Dump| -> Vec<(String, Value)> {
         dump.into_iter().map(|(k, s)| (k, s.value)).collect()
@@ -152,11 +113,7 @@ fn a_shrunken_strategy_leaves_the_old_values() {
 fn the_embedded_cache_remembers_likewise() {
     let (lab, embedded) = (lab(Dialect::Sqlite, 40), Embedded::new());
     let warm = |arguments: &str| {
-        embedded
-            .on(lab
-                .with(&definitions(), "warmup context own -o json")
-                .args(arguments))
-            .run()
+        embedded.on(lab.with(&definitions(), "warmup context own -o json").args(arguments)).run()
     };
     warm("").expect(0);
     let own = &embedded.dump()["shopwarm:last-complete"];
@@ -177,24 +134,18 @@ fn only_complete_runs_are_remembered() {
     let lab = lab(Dialect::Sqlite, 30);
     warm(&lab, "--limit 3").expect(0);
     assert_eq!(remembered(&lab.redis, ""), Value::Null);
-    lab.with(&definitions(), "warmup strategy own/u -q")
-        .run()
-        .expect(0);
+    lab.with(&definitions(), "warmup strategy own/u -q").run().expect(0);
     assert_eq!(remembered(&lab.redis, ""), json!({ "own/u": "5" }));
     warm(&lab, "").expect(0);
     assert_eq!(remembered(&lab.redis, "")["own/t"], "30");
-    for command in [
-        "dry-run context own -q",
-        "verify context own -q",
-        "keys list --context own --cached",
-    ] {
+    for command in
+        ["dry-run context own -q", "verify context own -q", "keys list --context own --cached"]
+    {
         lab.redis.cli(&["DEL", "shopwarm:last-complete"]);
         lab.with(&definitions(), command).run().expect(0);
         assert_eq!(remembered(&lab.redis, ""), Value::Null, "{command}");
     }
-    lab.with(&definitions(), "warmup keys K:1 -q")
-        .run()
-        .expect(0);
+    lab.with(&definitions(), "warmup keys K:1 -q").run().expect(0);
     assert_eq!(remembered(&lab.redis, ""), Value::Null);
     // A limited run is measured by its limit.
     warm(&lab, "").expect(0);
@@ -206,15 +157,10 @@ fn only_complete_runs_are_remembered() {
 #[test]
 fn a_guard_that_cannot_see_lets_nothing_through() {
     let lab = lab(Dialect::Sqlite, 10);
-    lab.redis.cli(&[
-        "ACL", "SETUSER", "one", "on", ">hunter2", "~K:*", "~U:*", "+@all",
-    ]);
+    lab.redis.cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~K:*", "~U:*", "+@all"]);
     let url = lab.redis.url().replace("//", "//one:hunter2@");
-    let run = lab
-        .with(&definitions(), "warmup context own --max-shrink 50%")
-        .cache(&url)
-        .run()
-        .expect(7);
+    let run =
+        lab.with(&definitions(), "warmup context own --max-shrink 50%").cache(&url).run().expect(7);
     assert!(
         run.stdout.contains("cannot be read") && run.stdout.contains("--max-shrink"),
         "{}",
@@ -265,22 +211,12 @@ fn another_shape_is_a_warning_or_a_failure() {
             (&t["status"], &t["total"], &u["status"]),
             (&json!("failed"), &json!(0), &json!("completed"))
         );
-        assert!(
-            t["error"]
-                .as_str()
-                .expect("a text")
-                .contains("`title` would be gone"),
-            "{t:#}"
-        );
+        assert!(t["error"].as_str().expect("a text").contains("`title` would be gone"), "{t:#}");
         assert_eq!(lab.get("K:7"), THEIRS);
         assert_eq!(lab.keys().len(), 5 + 1, "nothing of it is written");
 
         let off = warm(&lab, "--shape off").expect(0);
-        assert!(
-            !off.json().to_string().contains("`title`"),
-            "{}",
-            off.stdout
-        );
+        assert!(!off.json().to_string().contains("`title`"), "{}", off.stdout);
         assert_eq!(lab.get("K:7"), "{\"id\":7,\"v\":\"v7\"}");
     }
 }
@@ -289,8 +225,7 @@ fn another_shape_is_a_warning_or_a_failure() {
 #[test]
 fn the_same_shape_is_written_over_in_silence() {
     let lab = lab(Dialect::Sqlite, 30);
-    lab.redis
-        .cli(&["SET", "K:3", "{ \"v\" : \"\\u00fc\", \"id\" : 3.0 }"]);
+    lab.redis.cli(&["SET", "K:3", "{ \"v\" : \"\\u00fc\", \"id\" : 3.0 }"]);
     lab.redis.cli(&["SET", "K:4", "{\"id\": 4, \"v\": null}"]);
     lab.redis.cli(&["SET", "U:1", "any text"]);
     let run = warm(&lab, "--shape fail").expect(0);
@@ -335,10 +270,7 @@ fn a_hash_has_the_shape_of_its_fields_and_so_in_the_embedded_cache() {
     };
     for url in [lab.redis.url(), embedded.url()] {
         let warm = |column: &str, arguments: &str| {
-            lab.with(&hash(column), "warmup context own -o json")
-                .args(arguments)
-                .cache(&url)
-                .run()
+            lab.with(&hash(column), "warmup context own -o json").args(arguments).cache(&url).run()
         };
         warm("v", "--shape fail").expect(0);
         lab.database.sql("UPDATE t SET v = 'other'");
@@ -349,11 +281,7 @@ fn a_hash_has_the_shape_of_its_fields_and_so_in_the_embedded_cache() {
             error.contains("`v` would be gone") && error.contains("`w` would be new"),
             "{error}"
         );
-        let raw = lab
-            .with(&hash("v"), "keys get --raw H:1")
-            .cache(&url)
-            .run()
-            .expect(0);
+        let raw = lab.with(&hash("v"), "keys get --raw H:1").cache(&url).run().expect(0);
         assert_eq!(
             serde_json::from_str::<Value>(&raw.stdout).expect("JSON"),
             json!({ "id": "1", "v": "other" })
@@ -366,15 +294,10 @@ fn a_hash_has_the_shape_of_its_fields_and_so_in_the_embedded_cache() {
 fn values_that_may_not_be_read_are_written_unless_shape_is_to_hold() {
     let lab = lab(Dialect::Sqlite, 10);
     lab.redis.cli(&["SET", "K:7", THEIRS]);
-    lab.redis.cli(&[
-        "ACL", "SETUSER", "writer", "on", ">hunter2", "~*", "+set", "+hset", "+ping",
-    ]);
+    lab.redis.cli(&["ACL", "SETUSER", "writer", "on", ">hunter2", "~*", "+set", "+hset", "+ping"]);
     let url = lab.redis.url().replace("//", "//writer:hunter2@");
     let warm = |arguments: &str| {
-        lab.with(&definitions(), "warmup context own -o json")
-            .args(arguments)
-            .cache(&url)
-            .run()
+        lab.with(&definitions(), "warmup context own -o json").args(arguments).cache(&url).run()
     };
     warm("").expect(0);
     assert_eq!(lab.keys().len(), 15);
@@ -393,10 +316,7 @@ fn what_is_not_written_over_may_have_any_shape() {
 #[test]
 fn one_of_twenty_other_values_is_enough() {
     let lab = lab(Dialect::Sqlite, 200);
-    let theirs = |n: u32| {
-        lab.redis
-            .cli(&["SET", &format!("K:{n}"), "{\"id\":0,\"v\":\"theirs\"}"])
-    };
+    let theirs = |n: u32| lab.redis.cli(&["SET", &format!("K:{n}"), "{\"id\":0,\"v\":\"theirs\"}"]);
     for n in 1..20 {
         theirs(n * 10);
     }
@@ -415,47 +335,22 @@ fn what_is_no_record_is_none() {
     let lab = lab(Dialect::Sqlite, 10);
     lab.redis.cli(&["SET", "shopwarm:last-complete", "mine"]);
     let refused = warm(&lab, "--max-shrink 0%").expect(3);
-    assert!(
-        refused.stdout.contains("something other"),
-        "{}",
-        refused.stdout
-    );
+    assert!(refused.stdout.contains("something other"), "{}", refused.stdout);
     assert_eq!(lab.get("shopwarm:last-complete"), "mine");
     lab.redis.cli(&["DEL", "shopwarm:last-complete"]);
-    lab.redis.cli(&[
-        "HSET",
-        "shopwarm:last-complete",
-        "own/t",
-        "many",
-        "own/gone",
-        "7",
-    ]);
+    lab.redis.cli(&["HSET", "shopwarm:last-complete", "own/t", "many", "own/gone", "7"]);
     warm(&lab, "--max-shrink 0%").expect(0);
     // Strategies that this run is not about are kept.
-    assert_eq!(
-        remembered(&lab.redis, ""),
-        json!({ "own/t": "10", "own/u": "5", "own/gone": "7" })
-    );
+    assert_eq!(remembered(&lab.redis, ""), json!({ "own/t": "10", "own/u": "5", "own/gone": "7" }));
 }
 
 /// A run that could not store a key is no measure of the next one.
 #[test]
 fn a_strategy_with_failed_keys_is_not_remembered() {
     let lab = lab(Dialect::Sqlite, 10);
-    lab.redis.cli(&[
-        "ACL",
-        "SETUSER",
-        "one",
-        "on",
-        ">hunter2",
-        "~U:*",
-        "~shopwarm:*",
-        "+@all",
-    ]);
+    lab.redis.cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~U:*", "~shopwarm:*", "+@all"]);
     let url = lab.redis.url().replace("//", "//one:hunter2@");
-    let run = lab
-        .with(&definitions(), "warmup context own -o json")
-        .cache(url);
+    let run = lab.with(&definitions(), "warmup context own -o json").cache(url);
     let run = run.run().expect(3);
     assert_eq!(run.strategy("own/t")["failed"], 10);
     assert_eq!(remembered(&lab.redis, ""), json!({ "own/u": "5" }));
@@ -491,11 +386,7 @@ fn the_canary_sees_later_batches_and_keys_by_name() {
         lab.redis.cli(&["SET", &format!("K:{n}"), THEIRS]);
     }
     let run = warm(&lab, "--shape fail --batch-size 50 --concurrency 1").expect(3);
-    assert!(
-        run.strategy("own/t")["error"]
-            .to_string()
-            .contains("`title` would be gone")
-    );
+    assert!(run.strategy("own/t")["error"].to_string().contains("`title` would be gone"));
     assert_eq!(lab.get("K:250"), THEIRS);
     assert_eq!(lab.get("K:200"), "{\"id\":200,\"v\":\"v200\"}");
 
@@ -506,32 +397,17 @@ fn the_canary_sees_later_batches_and_keys_by_name() {
     by_name("--shape fail").expect(3);
     assert_eq!(lab.get("K:250"), THEIRS);
     let warned = by_name("").expect(0);
-    assert!(
-        warned.stdout.contains("`title` is gone"),
-        "{}",
-        warned.stdout
-    );
+    assert!(warned.stdout.contains("`title` is gone"), "{}", warned.stdout);
 }
 
 #[test]
 fn a_guard_says_when_it_has_nothing_to_compare_with_or_cannot_keep_it() {
     let lab = lab(Dialect::Sqlite, 10);
     let first = warm(&lab, "--max-shrink 50%").expect(0).json();
-    assert!(
-        first["warnings"]
-            .to_string()
-            .contains("no earlier complete run"),
-        "{first:#}"
-    );
+    assert!(first["warnings"].to_string().contains("no earlier complete run"), "{first:#}");
     assert!(warm(&lab, "--max-shrink 50%").expect(0).json()["warnings"].is_null());
     let url = user(&lab, "~K:* ~U:* %R~shopwarm:* +@all");
-    let command = lab.with(
-        &definitions(),
-        "warmup context own -o json --max-shrink 50%",
-    );
+    let command = lab.with(&definitions(), "warmup context own -o json --max-shrink 50%");
     let run = command.cache(url).run().expect(0).json();
-    assert!(
-        run["warnings"].to_string().contains("could not be kept"),
-        "{run:#}"
-    );
+    assert!(run["warnings"].to_string().contains("could not be kept"), "{run:#}");
 }

@@ -58,10 +58,7 @@ fn happens(random: &mut Rng, now: &str) -> String {
         0 => format!("UPDATE p SET name = 'n{price}', updated_at = {now} WHERE id = {p};"),
         1 => {
             let product = (v - 1) / 3 + 1;
-            format!(
-                "UPDATE v SET price = {price} WHERE id = {v}; {}",
-                touch(product)
-            )
+            format!("UPDATE v SET price = {price} WHERE id = {v}; {}", touch(product))
         }
         2 => format!("DELETE FROM v WHERE id = {v} AND p = {p}; {}", touch(p)),
         3 => format!("DELETE FROM v WHERE p = {p}; DELETE FROM p WHERE id = {p};"),
@@ -77,16 +74,10 @@ fn happens(random: &mut Rng, now: &str) -> String {
 
 fn dump(redis: &Redis) -> BTreeMap<String, String> {
     let keys = redis.cli(&["KEYS", "*"]);
-    let keys: Vec<&str> = keys
-        .lines()
-        .filter(|key| !key.contains("shopwarm:"))
-        .collect();
+    let keys: Vec<&str> = keys.lines().filter(|key| !key.contains("shopwarm:")).collect();
     let values = redis.cli(&[&["MGET"], keys.as_slice()].concat());
     let values = values.lines().map(str::to_owned);
-    keys.iter()
-        .map(|key| (*key).to_owned())
-        .zip(values)
-        .collect()
+    keys.iter().map(|key| (*key).to_owned()).zip(values).collect()
 }
 
 #[test]
@@ -118,18 +109,14 @@ fn a_history_of_changes_leaves_what_a_full_run_leaves() {
         lab.with(&definitions, "warmup all").run().expect(0);
         let mut random = Rng::with_seed(7);
         for _ in 0..4 {
-            let changes: Vec<String> = (0..random.u8(1..4))
-                .map(|_| happens(&mut random, now))
-                .collect();
+            let changes: Vec<String> =
+                (0..random.u8(1..4)).map(|_| happens(&mut random, now)).collect();
             lab.database.sql(&changes.concat());
             let changed = "warmup all --changed --changed-overlap 0s -o json";
             let run = lab.with(&definitions, changed).run().expect(0);
             for id in ["own/nested", "own/grouped", "own/joined", "own/list"] {
                 let strategy = run.strategy(id);
-                assert_eq!(
-                    strategy["read"], "keys",
-                    "{dialect:?} {changes:?} {strategy:#}"
-                );
+                assert_eq!(strategy["read"], "keys", "{dialect:?} {changes:?} {strategy:#}");
                 let unchanged = strategy["unchanged"].as_u64().expect("a number");
                 assert!(unchanged > 0, "{dialect:?} {strategy:#}");
             }

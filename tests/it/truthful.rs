@@ -42,39 +42,24 @@ fn a_server_says_at_start_which_job_runs_next() {
     assert!(first.ends_with("08:30 UTC"), "{first}");
     site.config("");
     // What is wrong comes after the line that says where it is.
-    site.define(&own(
-        &["products"],
-        &strategy("t", "object", "T:{id}", "SELECT id FROM users"),
-    ));
+    site.define(&own(&["products"], &strategy("t", "object", "T:{id}", "SELECT id FROM users")));
     let idle: Server = Server::start_with_token(site.command("serve --listen 127.0.0.1:0"));
     let said = idle.hears("a definition is not valid");
     let first = said.lines().next().expect("a line");
-    assert!(
-        first.contains("with a token); no jobs are scheduled"),
-        "{first}"
-    );
+    assert!(first.contains("with a token); no jobs are scheduled"), "{first}");
 }
 
 #[test]
 fn how_a_run_ended_is_the_level_of_its_log() {
     let lab = Lab::things(Dialect::Sqlite);
     let good = strategy("good", "object", "G:{id}", "SELECT id FROM things");
-    let bad = strategy(
-        "bad",
-        "object",
-        "B:{id}",
-        "SELECT id, json('x') AS v FROM things",
-    );
+    let bad = strategy("bad", "object", "B:{id}", "SELECT id, json('x') AS v FROM things");
     let levels = |strategies: &str, arguments: &str| {
         let definitions = own(&["things"], strategies);
-        let run = lab.with(
-            &definitions,
-            &format!("warmup context own --log-format json {arguments}"),
-        );
+        let run =
+            lab.with(&definitions, &format!("warmup context own --log-format json {arguments}"));
         let lines = run.run().stderr;
-        let lines = lines
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let ends = lines.filter(|line| {
             let what = line["message"].as_str().unwrap_or_default();
             what.ends_with(" ended") || what.ends_with(" failed")
@@ -103,10 +88,7 @@ fn how_a_run_ended_is_the_level_of_its_log() {
 fn a_run_that_could_not_begin_is_remembered() {
     let lab = Lab::empty(Dialect::Sqlite);
     let summary = tempfile::NamedTempFile::new().expect("a file");
-    let unfit = own(
-        &["gone"],
-        &strategy("one", "object", "K:{id}", "SELECT id FROM gone"),
-    );
+    let unfit = own(&["gone"], &strategy("one", "object", "K:{id}", "SELECT id FROM gone"));
     let run = lab
         .with(&unfit, "warmup all")
         .env("GITHUB_ACTIONS", "true")
@@ -121,12 +103,7 @@ fn a_run_that_could_not_begin_is_remembered() {
     let runs = lab.command("runs -o json").run().expect(0).json();
     let run = &runs["runs"][0];
     assert_eq!(run["command"], "warmup all", "{runs:#}");
-    assert!(
-        run["error"]
-            .as_str()
-            .is_some_and(|why| why.contains("gone")),
-        "{runs:#}"
-    );
+    assert!(run["error"].as_str().is_some_and(|why| why.contains("gone")), "{runs:#}");
     let stale = lab.with(&unfit, "warmup all").env("SHOPWARM_EXCLUDE", "");
     let dir = tempfile::tempdir().expect("a folder");
     std::fs::write(dir.path().join("shopwarm.toml"), "exclude = [\"own/two\"]").expect("a file");
@@ -185,10 +162,7 @@ fn a_run_that_was_stopped_before_it_began_is_remembered() {
 #[test]
 fn a_run_that_was_stopped_ends_soon_where_the_cache_is_silent() {
     let lab = Lab::empty(Dialect::Sqlite);
-    let definitions = own(
-        &["t"],
-        &strategy("one", "object", "K:{id}", "SELECT id FROM t"),
-    );
+    let definitions = own(&["t"], &strategy("one", "object", "K:{id}", "SELECT id FROM t"));
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("an address").port();
     let began = std::time::Instant::now();
@@ -216,11 +190,8 @@ fn what_was_just_warmed_is_not_about_to_expire() {
     let definitions = own(&["t"], &all);
     for jitter in ["0", "10", "100"] {
         // A key that the widest jitter leaves hardly any time expires before anybody looks.
-        let with = |arguments: &str| {
-            lab.with(&definitions, arguments)
-                .arg("--ttl-jitter")
-                .arg(jitter)
-        };
+        let with =
+            |arguments: &str| lab.with(&definitions, arguments).arg("--ttl-jitter").arg(jitter);
         with("warmup all").run().expect(0);
         let classes = |arguments: &str| {
             let json = with(arguments).run().json();
@@ -238,13 +209,9 @@ fn what_was_just_warmed_is_not_about_to_expire() {
         lab.redis.cli(&["FLUSHALL"]);
     }
     // Three quarters of its time later it is.
-    lab.with(&definitions, "warmup all --ttl-jitter 0")
-        .run()
-        .expect(0);
+    lab.with(&definitions, "warmup all --ttl-jitter 0").run().expect(0);
     lab.redis.cli(&["PEXPIRE", "1h:1", "800000"]);
-    let listed = lab
-        .with(&definitions, "keys list --state expiring --ttl-jitter 0")
-        .run();
+    let listed = lab.with(&definitions, "keys list --state expiring --ttl-jitter 0").run();
     assert_eq!(listed.expect(0).stdout, "1h:1\n");
 }
 
@@ -283,11 +250,7 @@ fn a_url_that_cannot_be_read_is_not_ok() {
         "oracle://h/shop",
     ] {
         let [url, server, cache, _] = levels(wrong, embedded);
-        assert_eq!(
-            [&*url, &*server, &*cache],
-            ["failed", "failed", "ok"],
-            "{wrong}"
-        );
+        assert_eq!([&*url, &*server, &*cache], ["failed", "failed", "ok"], "{wrong}");
     }
     for wrong in [
         "redis://h/abc",
@@ -306,15 +269,8 @@ fn a_url_that_cannot_be_read_is_not_ok() {
 #[test]
 fn a_doctor_says_one_reason_for_one_fault() {
     let lab = Lab::empty(Dialect::Sqlite);
-    let wrong = own(
-        &["a"],
-        &strategy("one", "object", "K:{id}", "SELECT id FROM b"),
-    );
+    let wrong = own(&["a"], &strategy("one", "object", "K:{id}", "SELECT id FROM b"));
     let run = lab.with(&wrong, "doctor").run().expect(4);
     assert_eq!(run.stdout.matches("✗ failed").count(), 1, "{}", run.stdout);
-    assert!(
-        !run.stdout.contains("nothing is selected"),
-        "{}",
-        run.stdout
-    );
+    assert!(!run.stdout.contains("nothing is selected"), "{}", run.stdout);
 }

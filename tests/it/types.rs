@@ -102,9 +102,7 @@ impl Site {
         let path = self.dir.path().join("own.toml");
         std::fs::write(&path, definitions).expect("a file");
         let run = shopwarm(arguments).contexts(&path);
-        run.database(self.database.url())
-            .cache(self.redis.url())
-            .run()
+        run.database(self.database.url()).cache(self.redis.url()).run()
     }
 
     fn run(&self, arguments: &str) -> Finished {
@@ -118,17 +116,8 @@ impl Site {
     }
 }
 
-const STRATEGIES: [&str; 9] = [
-    "names",
-    "pairs",
-    "ranked",
-    "fields",
-    "rows",
-    "documents",
-    "list",
-    "map",
-    "tree",
-];
+const STRATEGIES: [&str; 9] =
+    ["names", "pairs", "ranked", "fields", "rows", "documents", "list", "map", "tree"];
 
 #[test]
 fn rows_become_values_of_each_type_on_every_database() {
@@ -144,24 +133,15 @@ fn rows_become_values_of_each_type_on_every_database() {
             site.lines(&["SMEMBERS", "pairs:1"]),
             [r#"{"name":"a","n":10}"#, r#"{"name":"b","n":-2}"#]
         );
-        let ranked = site
-            .redis
-            .cli(&["ZRANGE", "ranked:1", "0", "-1", "WITHSCORES"]);
+        let ranked = site.redis.cli(&["ZRANGE", "ranked:1", "0", "-1", "WITHSCORES"]);
         assert_eq!(ranked, "b\n-2\na\n10");
         assert_eq!(site.redis.cli(&["HGET", "fields:1", "b"]), "-2");
         assert_eq!(site.redis.cli(&["HLEN", "fields:1"]), "2");
-        assert_eq!(
-            site.redis.cli(&["HGET", "rows:1", "a"]),
-            r#"{"n":10,"v":1}"#
-        );
+        assert_eq!(site.redis.cli(&["HGET", "rows:1", "a"]), r#"{"n":10,"v":1}"#);
         let document = site.redis.cli(&["JSON.GET", "document:2"]);
         assert_eq!(document, r#"{"id":2,"name":"b","n":-2}"#);
         assert_eq!(site.redis.cli(&["JSON.GET", "document:2", "$.n"]), "[-2]");
-        let left: u32 = site
-            .redis
-            .cli(&["TTL", "names:1"])
-            .parse()
-            .expect("a number");
+        let left: u32 = site.redis.cli(&["TTL", "names:1"]).parse().expect("a number");
         assert!((625..=700).contains(&left), "{left}");
         let bytes = &run.strategy("own/names")["bytes"];
         assert_eq!(*bytes, "names:1".len() * 2 + 3, "keys and members");
@@ -204,11 +184,7 @@ fn what_differs_in_the_cache_is_seen_and_set_right() {
         ("names:1", "different", json!(["a", "b", "c"])),
         ("ranked:1", "different", json!({"b": -2, "a": 11})),
         ("fields:1", "different", json!({"a": "10", "b": "3"})),
-        (
-            "document:1",
-            "different",
-            json!({"id": 1, "name": "a", "n": 11}),
-        ),
+        ("document:1", "different", json!({"id": 1, "name": "a", "n": 11})),
         ("names:2", "wrong_type", Value::Null),
     ] {
         let report = site.run(&format!("keys get {key} -o json")).json();
@@ -230,11 +206,8 @@ fn identical_collections_are_not_sent_again() {
         "INSERT INTO t SELECT g, g % 20 + 100, NULL, 'a long name ' || g, g, 1 FROM generate_series(100, 999) g",
     );
     site.run("warmup context own").expect(0);
-    site.database
-        .sql("UPDATE t SET name = 'new', n = 7 WHERE id = 500");
-    let run = site
-        .run("warmup context own --skip-identical -o json")
-        .expect(0);
+    site.database.sql("UPDATE t SET name = 'new', n = 7 WHERE id = 500");
+    let run = site.run("warmup context own --skip-identical -o json").expect(0);
     for name in ["names", "ranked", "fields", "rows"] {
         let report = run.strategy(&format!("own/{name}"));
         // One group has changed, and two are too short to be compared.
@@ -249,9 +222,7 @@ fn keys_whose_rows_are_gone_are_pruned_unless_somebody_has_changed_them() {
     site.run("warmup context own").expect(0);
     site.database.sql("DELETE FROM t WHERE grp = 2");
     site.redis.cli(&["SADD", "pairs:2", "theirs"]);
-    let run = site
-        .run("warmup context own --prune --yes -o json")
-        .expect(0);
+    let run = site.run("warmup context own --prune --yes -o json").expect(0);
     for (name, pruned) in [
         ("names", 1),
         ("pairs", 0),
@@ -262,11 +233,7 @@ fn keys_whose_rows_are_gone_are_pruned_unless_somebody_has_changed_them() {
         ("tree", 1),
     ] {
         let report = run.strategy(&format!("own/{name}"));
-        assert_eq!(
-            report["pruned"].as_u64().unwrap_or_default(),
-            pruned,
-            "{name}"
-        );
+        assert_eq!(report["pruned"].as_u64().unwrap_or_default(), pruned, "{name}");
     }
     let left = site.lines(&["KEYS", "*:2"]);
     assert_eq!(left, ["document:2", "pairs:2"]);
@@ -279,25 +246,17 @@ fn documents_are_read_by_what_changed_and_collections_whole() {
         "INSERT INTO t SELECT g, 3, NULL, 'n' || g, g, 1 FROM generate_series(100, 199) g;
          ALTER TABLE t ADD at timestamptz DEFAULT now() - interval '1 day'",
     );
-    let definitions = DEFINITIONS.replace(
-        "v AS _version FROM",
-        "v AS _version, at AS _changed_at FROM",
-    );
+    let definitions =
+        DEFINITIONS.replace("v AS _version FROM", "v AS _version, at AS _changed_at FROM");
     site.run_with(&definitions, "warmup context own").expect(0);
-    site.database
-        .sql("UPDATE t SET n = 12, v = 2, at = now() WHERE id = 1");
+    site.database.sql("UPDATE t SET n = 12, v = 2, at = now() WHERE id = 1");
     let flags = "warmup context own --changed --changed-overlap 0s -o json";
     let run = site.run_with(&definitions, flags).expect(0);
     let documents = run.strategy("own/documents");
     assert_eq!(documents["read"], "changed", "{documents:#}");
     let names = run.strategy("own/names");
     assert_eq!(names["read"], "full");
-    assert!(
-        names
-            .to_string()
-            .contains("a `set` is made of several rows"),
-        "{names:#}"
-    );
+    assert!(names.to_string().contains("a `set` is made of several rows"), "{names:#}");
     assert_eq!(site.redis.cli(&["ZSCORE", "ranked:1", "a"]), "12");
     site.run_with(&definitions, "verify context own").expect(0);
 }
@@ -323,9 +282,7 @@ fn a_row_that_gives_no_member_or_no_score_fails_its_key_by_name() {
         let set = strategy("set", "set", "set:{_k}", "SELECT k AS _k, name FROM s");
         let words = zset("word", "word").replace("FROM s", "FROM s WHERE k = 1");
         let definitions = own(&["s"], &[zset("zset", score), words, set].concat());
-        let run = site
-            .run_with(&definitions, "warmup context own -o json")
-            .expect(3);
+        let run = site.run_with(&definitions, "warmup context own -o json").expect(3);
         let report = run.strategy("own/zset");
         assert_eq!(counts(&report), [1, 0, 4, 0], "{dialect:?}");
         let errors = errors(&report).join("\n");
@@ -338,9 +295,7 @@ fn a_row_that_gives_no_member_or_no_score_fails_its_key_by_name() {
         ] {
             assert!(errors.contains(expected), "{dialect:?}: {errors}");
         }
-        let ranked = site
-            .redis
-            .cli(&["ZRANGE", "zset:1", "0", "-1", "WITHSCORES"]);
+        let ranked = site.redis.cli(&["ZRANGE", "zset:1", "0", "-1", "WITHSCORES"]);
         assert_eq!(ranked, "a\n1.5\nb\n9007199254740992", "{dialect:?}");
         let words = run.strategy("own/word").to_string();
         assert!(words.contains("is not a number"), "{words}");
@@ -353,18 +308,13 @@ fn a_document_whose_numbers_would_change_fails_by_name() {
     let site = Site::new(Dialect::Postgres);
     let sql = "SELECT 1 AS id, 12345678901234567.89 AS price UNION ALL SELECT 2, 12.50";
     let definitions = own(&["t"], &strategy("d", "json", "d:{id}", sql));
-    let run = site
-        .run_with(&definitions, "warmup context own -o json")
-        .expect(3);
+    let run = site.run_with(&definitions, "warmup context own -o json").expect(3);
     let report = run.strategy("own/d");
     assert_eq!(counts(&report), [1, 0, 1, 0]);
     let expected =
         "d:1: 12345678901234567.89 has more digits than a JSON document of the cache keeps";
     assert_eq!(errors(&report), [expected]);
-    assert_eq!(
-        site.redis.cli(&["JSON.GET", "d:2"]),
-        r#"{"id":2,"price":12.5}"#
-    );
+    assert_eq!(site.redis.cli(&["JSON.GET", "d:2"]), r#"{"id":2,"price":12.5}"#);
 }
 
 #[test]
@@ -383,11 +333,7 @@ fn a_cache_without_documents_is_found_before_the_run() {
     assert_eq!(counts(&warmed.strategy("own/names")), [2, 0, 0, 0]);
     redis.cli(&["FLUSHALL"]);
     let strict = run("warmup context own --strict").expect(4);
-    assert!(
-        strict.stderr.contains("own/documents cannot be stored"),
-        "{}",
-        strict.stderr
-    );
+    assert!(strict.stderr.contains("own/documents cannot be stored"), "{}", strict.stderr);
     assert_eq!(redis.cli(&["KEYS", "*:1"]), "");
     let doctor = run("doctor").expect(4);
     let expected = "the server has no JSON.SET, which own/documents needs";
@@ -404,18 +350,9 @@ fn rights_that_other_types_need_are_checked() {
     let path = site.dir.path().join("own.toml");
     std::fs::write(&path, DEFINITIONS).expect("a file");
     let cache = format!("redis://warm:secret@127.0.0.1:{}", site.redis.port());
-    let doctor = shopwarm("doctor")
-        .contexts(&path)
-        .database(site.database.url())
-        .cache(cache);
+    let doctor = shopwarm("doctor").contexts(&path).database(site.database.url()).cache(cache);
     let said = doctor.run().expect(7).stdout;
-    for expected in [
-        "SADD for sets",
-        "ZADD for sorted sets",
-        "+sadd",
-        "+zadd",
-        "+zrange",
-    ] {
+    for expected in ["SADD for sets", "ZADD for sorted sets", "+sadd", "+zadd", "+zrange"] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
 }
@@ -433,27 +370,17 @@ fn stale_rows_are_looked_at_again_in_every_shape() {
         let valkey = Redis::start_valkey(&[]);
         for cache in [redis.url(), embedded, valkey.url()] {
             let all = cache != valkey.url();
-            let strategies = STRATEGIES
-                .iter()
-                .filter(|name| all || **name != "documents");
+            let strategies = STRATEGIES.iter().filter(|name| all || **name != "documents");
             let exclude = if all { "" } else { "--exclude own/documents" };
             let run = shopwarm("warmup context own -o json --primary-url").arg(primary.url());
-            let run = run
-                .args(exclude)
-                .contexts(&contexts)
-                .database(replica.url())
-                .cache(&cache);
+            let run = run.args(exclude).contexts(&contexts).database(replica.url()).cache(&cache);
             let run = run.run().expect(0);
             for name in strategies.clone() {
                 let report = run.strategy(&format!("own/{name}"));
                 assert_eq!(report["repaired"], 2, "{name}: {report:#}");
             }
             let verify = shopwarm("verify context own -o json").contexts(&contexts);
-            let verify = verify
-                .args(exclude)
-                .database(primary.url())
-                .cache(&cache)
-                .run();
+            let verify = verify.args(exclude).database(primary.url()).cache(&cache).run();
             // The new row's own document is not known to the replica.
             let verified = verify.expect(if all { 10 } else { 0 });
             for name in strategies {

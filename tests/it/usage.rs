@@ -10,12 +10,7 @@ use crate::support::shopwarm::{Finished, file, shopwarm};
 /// Two strategies, of 100 keys and of 40.
 fn definitions() -> String {
     let a = strategy("a", "object", "A:{id}", "SELECT id, name FROM t");
-    let b = strategy(
-        "b",
-        "object",
-        "B:{id}",
-        "SELECT id, name FROM t WHERE id <= 40",
-    );
+    let b = strategy("b", "object", "B:{id}", "SELECT id, name FROM t WHERE id <= 40");
     own(&["t"], &(a + &b))
 }
 
@@ -76,14 +71,8 @@ fn keys_that_were_used_are_told_from_those_that_were_not_and_that_are_gone() {
     let report = usage(&lab, "-o json").expect(0).json();
     let a = line(&report, "own/a");
     assert_eq!(counts(a), [25, 60, 15]);
-    assert_eq!(
-        (&a["exact"], &a["by_frequency"]),
-        (&true.into(), &false.into())
-    );
-    assert_eq!(
-        (&a["run_id"], &a["keys"]),
-        (&run.as_str().into(), &100.into())
-    );
+    assert_eq!((&a["exact"], &a["by_frequency"]), (&true.into(), &false.into()));
+    assert_eq!((&a["run_id"], &a["keys"]), (&run.as_str().into(), &100.into()));
     assert_eq!(counts(line(&report, "own/b")), [0, 40, 0]);
     assert_eq!(counts(&report["totals"]), [25, 100, 15]);
     let bytes = a["unused_bytes"].as_u64().expect("known");
@@ -118,10 +107,7 @@ fn keys_that_were_used_are_told_from_those_that_were_not_and_that_are_gone() {
     assert_ne!(can_hide, is_warned, "{table}");
     for form in ["ndjson", "csv", "markdown"] {
         let text = usage(&lab, &format!("-o {form}")).expect(0).stdout;
-        assert!(
-            text.contains("own/b") && text.lines().count() >= 2,
-            "{text}"
-        );
+        assert!(text.contains("own/b") && text.lines().count() >= 2, "{text}");
     }
     let unknown = usage(&lab, "nobody").expect(2).stderr;
     assert!(unknown.contains("no run `nobody`"), "{unknown}");
@@ -143,8 +129,7 @@ fn keys_that_were_used_are_told_from_those_that_were_not_and_that_are_gone() {
 #[test]
 fn a_server_that_counts_uses_gives_an_estimate() {
     let lab = lab();
-    lab.redis
-        .cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"]);
+    lab.redis.cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"]);
     warm_an_hour_ago(&lab, "'FREQ', 5");
     // Often enough that chance, by which it counts, does not matter.
     let often = "for i = 1, 200 do redis.call('GET', KEYS[1]) end";
@@ -178,10 +163,7 @@ fn a_cluster_is_asked_node_by_node_and_the_embedded_cache_says_that_it_cannot() 
     // Written a moment ago, and not used.
     assert_eq!(counts(&report["totals"]), [0, 140, 0]);
     let refused = run("usage", &embedded).expect(4).stderr;
-    assert!(
-        refused.contains("does not record which keys are used"),
-        "{refused}"
-    );
+    assert!(refused.contains("does not record which keys are used"), "{refused}");
 }
 
 #[test]
@@ -192,9 +174,5 @@ fn a_user_who_may_not_ask_is_told_what_is_missing() {
     lab.redis.cli(&rights.split(' ').collect::<Vec<_>>());
     let url = lab.redis.url().replace("//", "//some:hunter2@");
     let refused = calm(shopwarm("usage").cache(url).run()).expect(7);
-    assert!(
-        refused.stderr.contains("+object|idletime"),
-        "{}",
-        refused.stderr
-    );
+    assert!(refused.stderr.contains("+object|idletime"), "{}", refused.stderr);
 }

@@ -16,9 +16,7 @@ const VECTOR: u8 = 0xf2;
 fn copy(mut from: TcpStream, mut to: TcpStream, odd: bool) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
-        let found = buffer[..read]
-            .windows(COLUMN.len())
-            .position(|part| part == COLUMN);
+        let found = buffer[..read].windows(COLUMN.len()).position(|part| part == COLUMN);
         if let Some(at) = found.filter(|_| odd) {
             buffer[at + COLUMN.len() + 6] = VECTOR;
         }
@@ -52,16 +50,11 @@ fn proxy(port: u16) -> u16 {
 #[test]
 fn a_type_that_the_driver_does_not_know_is_a_definition_error() {
     let lab = Lab::empty(Dialect::MySql);
-    lab.database
-        .sql("CREATE TABLE t (id int PRIMARY KEY, embedding varchar(9))");
+    lab.database.sql("CREATE TABLE t (id int PRIMARY KEY, embedding varchar(9))");
     let url = lab.database.url_via(proxy(lab.database.port())) + "?ssl-mode=DISABLED";
     let rows = strategy("t", "object", "t:{id}", "SELECT * FROM t");
     let run = lab.with(&own(&["t"], &rows), "warmup context own -o json");
     let run = run.database(url).run().expect(4);
-    assert!(
-        run.stderr.contains("has the type number 0xf2"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("has the type number 0xf2"), "{}", run.stderr);
     assert!(run.stderr.contains("own/t"), "{}", run.stderr);
 }

@@ -24,10 +24,7 @@ fn agrees(verified: &Value, counts: &Counts, strategy: &str) {
     let count = |classes: &[&str]| sum(counts, strategy, classes);
     for (name, expected) in [
         ("planned", count(&cached::CLASSES)),
-        (
-            "present",
-            count(&["wrong_type", "different", "expiring", "identical"]),
-        ),
+        ("present", count(&["wrong_type", "different", "expiring", "identical"])),
         ("equal", count(&["expiring", "identical"])),
         ("missing", count(&["missing"])),
         ("stale", count(&["wrong_type", "different"])),
@@ -37,8 +34,7 @@ fn agrees(verified: &Value, counts: &Counts, strategy: &str) {
 }
 
 fn verify(lab: &Lab, arguments: &str) -> Shopwarm {
-    lab.with(&cached::definitions(), "verify context own -o json")
-        .args(arguments)
+    lab.with(&cached::definitions(), "verify context own -o json").args(arguments)
 }
 
 #[test]
@@ -58,12 +54,8 @@ fn what_stands_in_the_cache_is_counted() {
         }
         // What never expires lives longer than the definition says, and what has two hours left.
         let classes = classes(&planned("v:"), &before, 3_600_000);
-        let equal = classes
-            .iter()
-            .filter(|(_, class)| ["expiring", "identical"].contains(*class));
-        let outside = equal
-            .filter(|(key, _)| !(0..3_601_000).contains(&before[*key].ttl))
-            .count();
+        let equal = classes.iter().filter(|(_, class)| ["expiring", "identical"].contains(*class));
+        let outside = equal.filter(|(key, _)| !(0..3_601_000).contains(&before[*key].ttl)).count();
         assert_eq!(report["verified"]["ttl_outside"], outside);
     }
 }
@@ -73,9 +65,7 @@ fn the_embedded_cache_is_verified_likewise() {
     let lab = cached::lab(Dialect::Sqlite);
     let embedded = Embedded::new();
     let own = |arguments: &str| embedded.on(lab.with(&cached::definitions(), arguments));
-    own("warmup context own -q --default-ttl 2h")
-        .run()
-        .expect(0);
+    own("warmup context own -q --default-ttl 2h").run().expect(0);
     own("verify context own -q").run().expect(0);
     embedded.sql(
         "DELETE FROM entries WHERE CAST(key AS TEXT) LIKE '%7'; \
@@ -96,17 +86,8 @@ fn the_embedded_cache_is_verified_likewise() {
     agrees(&run.json()["verified"], &counts, "");
     let run = own("dry-run context own -o json").run().expect(0);
     assert_eq!(reported(&run), counts);
-    for state in [
-        "missing",
-        "different",
-        "expiring",
-        "wrong-type",
-        "identical",
-    ] {
-        let list = own("keys list --context own --state")
-            .arg(state)
-            .run()
-            .expect(0);
+    for state in ["missing", "different", "expiring", "wrong-type", "identical"] {
+        let list = own("keys list --context own --state").arg(state).run().expect(0);
         assert_eq!(
             list.stdout.lines().count() as u64,
             sum(&counts, "", &[&state.replace('-', "_")]),
@@ -121,10 +102,7 @@ fn a_gate_is_met_or_not() {
     let lab = cached::lab(Dialect::Sqlite);
     lab.warm(&cached::definitions()).expect(0);
     let gate = |require: &str, code: i32| -> Finished {
-        verify(&lab, "")
-            .arg(format!("--require={require}"))
-            .run()
-            .expect(code)
+        verify(&lab, "").arg(format!("--require={require}")).run().expect(code)
     };
     gate("100%", 0);
     lab.redis.cli(&["DEL", "O:1", "O:2"]);
@@ -147,17 +125,11 @@ fn a_gate_is_met_or_not() {
         for gate in gates {
             let of_all = [Value::Null, json!("own")].contains(&gate["name"]);
             if of_all {
-                assert_eq!(
-                    (&gate["planned"], &gate["equal"]),
-                    (&json!(all), &json!(all - 2))
-                );
+                assert_eq!((&gate["planned"], &gate["equal"]), (&json!(all), &json!(all - 2)));
             }
         }
     }
-    let table = lab
-        .with(&cached::definitions(), "verify context own")
-        .run()
-        .expect(10);
+    let table = lab.with(&cached::definitions(), "verify context own").run().expect(10);
     assert!(table.stdout.contains("100% required"), "{}", table.stdout);
 }
 
@@ -172,18 +144,13 @@ fn a_gate_that_means_nothing_is_refused() {
         ("object=99", "did you mean `objects`"),
         ("catalog=99", "no selected context or strategy"),
     ] {
-        let run = verify(&lab, "")
-            .arg(format!("--require={require}"))
-            .run()
-            .expect(2);
+        let run = verify(&lab, "").arg(format!("--require={require}")).run().expect(2);
         assert!(run.stderr.contains(words), "{require}: {}", run.stderr);
         assert_eq!(run.stdout, "");
     }
-    for (arguments, words) in [
-        ("--sample 0", "0"),
-        ("--seed 7", "--sample"),
-        ("--sample many", "many"),
-    ] {
+    for (arguments, words) in
+        [("--sample 0", "0"), ("--seed 7", "--sample"), ("--sample many", "many")]
+    {
         let run = verify(&lab, arguments).run().expect(2);
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }
@@ -208,9 +175,8 @@ fn the_same_seed_looks_at_the_same_keys() {
         assert_eq!(counts("--sample 40 --seed 7"), seven);
         // However the rows come in batches.
         assert_eq!(counts("--sample 40 --seed 7 --batch-size 11"), seven);
-        let others: Vec<_> = (8..12)
-            .map(|seed| counts(&format!("--sample 40 --seed {seed}")).1)
-            .collect();
+        let others: Vec<_> =
+            (8..12).map(|seed| counts(&format!("--sample 40 --seed {seed}")).1).collect();
         assert!(others.iter().any(|other| *other != seven.1), "{others:?}");
         // Chosen by itself, the seed is printed, and chooses the same again.
         let (seed, first) = counts("--sample 40");
@@ -222,8 +188,7 @@ fn the_same_seed_looks_at_the_same_keys() {
 fn a_run_reads_back_what_it_wrote() {
     let lab = cached::lab(Dialect::Postgres);
     let warm = |arguments: &str| {
-        lab.with(&cached::definitions(), "warmup context own -o json")
-            .args(arguments)
+        lab.with(&cached::definitions(), "warmup context own -o json").args(arguments)
     };
     let all = planned("").len();
     let report = warm("--verify").run().expect(0).json();
@@ -243,9 +208,7 @@ fn a_run_reads_back_what_it_wrote() {
         (&json!(1), &json!(all - 1))
     );
     warm("--mode only-missing --verify=99%").run().expect(0);
-    warm("--mode only-missing --verify=texts=100%")
-        .run()
-        .expect(10);
+    warm("--mode only-missing --verify=texts=100%").run().expect(10);
     let run = warm("--verify=nobody=100%").run().expect(2);
     assert!(run.stderr.contains("nobody"), "{}", run.stderr);
     let run = warm("--verify=lots").run().expect(2);
@@ -262,18 +225,12 @@ fn a_run_whose_keys_do_not_stay_is_noticed() {
     // They need some 4 MB.
     let small = Redis::start(&["--maxmemory", "4mb", "--maxmemory-policy", "allkeys-random"]);
     let run = lab
-        .with(
-            &large,
-            "warmup context own -o json --verify --concurrency 1",
-        )
+        .with(&large, "warmup context own -o json --verify --concurrency 1")
         .cache(small.url())
         .run()
         .expect(10);
     let report = run.json();
-    let there = dump(&small)
-        .keys()
-        .filter(|key| !key.starts_with("shopwarm:"))
-        .count() as u64;
+    let there = dump(&small).keys().filter(|key| !key.starts_with("shopwarm:")).count() as u64;
     let present = report["verified"]["present"].as_u64().expect("a number");
     assert!(
         present <= there + 5 && report["verified"]["missing"].as_u64() > Some(0),
@@ -297,9 +254,7 @@ fn a_cache_that_is_gone_is_no_difference() {
         assert!(run.stderr.contains("error: "), "{}", run.stderr);
     }
     // Without what it is asked, the list needs no cache.
-    lab.with(&cached::definitions(), "keys list --context own")
-        .run()
-        .expect(0);
+    lab.with(&cached::definitions(), "keys list --context own").run().expect(0);
 }
 
 /// It answers at first, and then is killed between two of its answers.
@@ -309,9 +264,7 @@ fn a_cache_that_dies_in_the_middle_is_no_difference() {
     let sql = "WITH RECURSIVE s(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM s WHERE id < 200000) \
                SELECT id AS _id, 'v' AS v FROM s";
     let definitions = own(&["t"], &strategy("t", "text", "K:{_id}", sql));
-    let mut child = lab
-        .with(&definitions, "keys list --context own --cached -o ndjson")
-        .start();
+    let mut child = lab.with(&definitions, "keys list --context own --cached -o ndjson").start();
     let mut out = std::io::BufReader::new(child.stdout.take().expect("piped"));
     let mut line = String::new();
     std::io::BufRead::read_line(&mut out, &mut line).expect("a line");

@@ -22,9 +22,7 @@ fn contents(redis: &Redis) -> BTreeMap<String, String> {
 fn ids(run: &Finished) -> Vec<String> {
     let report = run.json();
     let strategies = report["strategies"].as_array().expect("a report").iter();
-    strategies
-        .map(|strategy| strategy["id"].as_str().expect("an id").to_owned())
-        .collect()
+    strategies.map(|strategy| strategy["id"].as_str().expect("an id").to_owned()).collect()
 }
 
 #[test]
@@ -63,10 +61,7 @@ fn without_sessions(all: &BTreeMap<String, String>) -> BTreeMap<String, String> 
 }
 
 fn sessions(all: &BTreeMap<String, String>) -> Vec<String> {
-    all.keys()
-        .filter(|key| key.starts_with("User:session:"))
-        .cloned()
-        .collect()
+    all.keys().filter(|key| key.starts_with("User:session:")).cloned().collect()
 }
 
 /// What the shop's own reader does, and what PostgreSQL's own JSON functions say of the same rows.
@@ -165,11 +160,8 @@ fn categories_stand_in_the_tree_once_each() {
 #[test]
 fn strategies_run_by_priority_then_by_name() {
     let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
-    let run = shopwarm("warmup all -o json")
-        .database(database.url())
-        .cache(redis.url())
-        .run()
-        .expect(0);
+    let run =
+        shopwarm("warmup all -o json").database(database.url()).cache(redis.url()).run().expect(0);
     assert_eq!(
         ids(&run),
         [
@@ -182,12 +174,8 @@ fn strategies_run_by_priority_then_by_name() {
             "identity/active-user-sessions",
         ]
     );
-    let started: Vec<&str> = run
-        .stderr
-        .lines()
-        .filter_map(|line| line.split_once(": "))
-        .map(|(id, _)| id)
-        .collect();
+    let started: Vec<&str> =
+        run.stderr.lines().filter_map(|line| line.split_once(": ")).map(|(id, _)| id).collect();
     assert_eq!(started, ids(&run));
 }
 
@@ -232,33 +220,15 @@ fn an_unknown_name_is_a_usage_error_that_helps() {
             "warmup context nothing",
             "there is no context `nothing`: choose from catalog, identity, ordering",
         ),
-        (
-            "warmup strategy catalog/hot-product",
-            "did you mean `catalog/hot-products`?",
-        ),
+        ("warmup strategy catalog/hot-product", "did you mean `catalog/hot-products`?"),
         ("warmup all --tag prodct", "did you mean `product`?"),
-        (
-            "warmup all --exclude catalog/x",
-            "there is no context or strategy `catalog/x`",
-        ),
-        (
-            "warmup all --tag order --exclude ordering/recent-orders",
-            "nothing is selected",
-        ),
-        (
-            "warmup strategy hot-products",
-            "did you mean `catalog/hot-products`?",
-        ),
+        ("warmup all --exclude catalog/x", "there is no context or strategy `catalog/x`"),
+        ("warmup all --tag order --exclude ordering/recent-orders", "nothing is selected"),
+        ("warmup strategy hot-products", "did you mean `catalog/hot-products`?"),
         ("warmup all --concurrency 0", "0 is not from 1 to 1000"),
         ("warmup all --limit 0", "--limit"),
-        (
-            "warmup all --fail-under 101",
-            "not a percentage from 0 to 100",
-        ),
-        (
-            "warmup strategy catalog",
-            "hint: `catalog` is a context: give its name alone",
-        ),
+        ("warmup all --fail-under 101", "not a percentage from 0 to 100"),
+        ("warmup strategy catalog", "hint: `catalog` is a context: give its name alone"),
         (
             "warmup context catalog/hot-products",
             "`catalog/hot-products` is a strategy: give its name alone",
@@ -290,11 +260,7 @@ fn the_embedded_cache_keeps_key_type_value_and_expiry() {
             .expect("sqlite3; scripts/test installs it");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
-    shopwarm("warmup all -q")
-        .database(database.url())
-        .cache(&url)
-        .run()
-        .expect(0);
+    shopwarm("warmup all -q").database(database.url()).cache(&url).run().expect(0);
     let own = "CAST(key AS TEXT) LIKE '%shopwarm:%'";
     let all = format!("SELECT count(*) FROM entries WHERE NOT {own}");
     assert_eq!(ask(&all), "170");
@@ -313,10 +279,7 @@ fn the_embedded_cache_keeps_key_type_value_and_expiry() {
         .run()
         .expect(0);
     let totals = &run.json()["totals"];
-    assert_eq!(
-        (&totals["warmed"], &totals["skipped"]),
-        (&53.into(), &117.into())
-    );
+    assert_eq!((&totals["warmed"], &totals["skipped"]), (&53.into(), &117.into()));
     assert_eq!(
         ask("SELECT value FROM entries WHERE key = CAST('Category:list:all' AS BLOB)"),
         "mine"
@@ -350,46 +313,20 @@ fn times_to_live_are_the_definitions_spread_the_same_way_each_time() {
     let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
     let ttls = |arguments: &str| -> BTreeMap<String, i64> {
         redis.cli(&["FLUSHALL"]);
-        shopwarm(arguments)
-            .database(database.url())
-            .cache(redis.url())
-            .run()
-            .expect(0);
+        shopwarm(arguments).database(database.url()).cache(redis.url()).run().expect(0);
         let keys = redis.cli(&["KEYS", "Product:*"]);
         keys.lines()
-            .map(|key| {
-                (
-                    key.to_owned(),
-                    redis.cli(&["PTTL", key]).parse().expect("a number"),
-                )
-            })
+            .map(|key| (key.to_owned(), redis.cli(&["PTTL", key]).parse().expect("a number")))
             .collect()
     };
     let spread = ttls("warmup strategy catalog/hot-products -q");
-    assert!(
-        spread
-            .values()
-            .all(|ttl| (6_400_000..=7_200_000).contains(ttl)),
-        "{spread:?}"
-    );
+    assert!(spread.values().all(|ttl| (6_400_000..=7_200_000).contains(ttl)), "{spread:?}");
     let (least, most) = (spread.values().min(), spread.values().max());
-    assert!(
-        most > least.map(|least| least + 400_000).as_ref(),
-        "{least:?} to {most:?}"
-    );
+    assert!(most > least.map(|least| least + 400_000).as_ref(), "{least:?} to {most:?}");
     let again = ttls("warmup strategy catalog/hot-products -q");
-    assert!(
-        spread
-            .iter()
-            .all(|(key, ttl)| (ttl - again[key]).abs() < 60_000)
-    );
+    assert!(spread.iter().all(|(key, ttl)| (ttl - again[key]).abs() < 60_000));
     let exact = ttls("warmup strategy catalog/hot-products -q --ttl-jitter 0");
-    assert!(
-        exact
-            .values()
-            .all(|ttl| (7_100_000..=7_200_000).contains(ttl)),
-        "{exact:?}"
-    );
+    assert!(exact.values().all(|ttl| (7_100_000..=7_200_000).contains(ttl)), "{exact:?}");
 }
 
 #[test]
@@ -408,10 +345,7 @@ fn keys_are_loaded_by_name() {
         (&"incomplete".into(), &"Nonsense:1".into())
     );
     let products = run.strategy("catalog/hot-products");
-    assert_eq!(
-        (&products["warmed"], &products["skipped"]),
-        (&1.into(), &1.into())
-    );
+    assert_eq!((&products["warmed"], &products["skipped"]), (&1.into(), &1.into()));
     assert_eq!(products["not_found"][0], "Product:id:nope");
     assert_eq!(contents(&redis).len(), 4);
 }
@@ -420,11 +354,7 @@ fn keys_are_loaded_by_name() {
 fn keys_without_a_row_are_nothing_to_warm() {
     let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
     let run = shopwarm("warmup keys -o json Product:id:nope Order:id:nope");
-    let run = run
-        .database(database.url())
-        .cache(redis.url())
-        .run()
-        .expect(3);
+    let run = run.database(database.url()).cache(redis.url()).run().expect(3);
     assert_eq!(run.json()["outcome"], "empty");
 }
 
@@ -433,16 +363,10 @@ fn keys_may_have_the_prefix_or_not() {
     let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
     // A prefix that looks like the beginning of a key, too.
     for prefix in ["shop:", "Product:"] {
-        for key in [
-            "Product:id:prod-0011",
-            &format!("{prefix}Product:id:prod-0011"),
-        ] {
+        for key in ["Product:id:prod-0011", &format!("{prefix}Product:id:prod-0011")] {
             redis.cli(&["FLUSHALL"]);
             let run = shopwarm("warmup keys -q --prefix").arg(prefix).arg(key);
-            run.database(database.url())
-                .cache(redis.url())
-                .run()
-                .expect(0);
+            run.database(database.url()).cache(redis.url()).run().expect(0);
             assert_eq!(
                 redis.cli(&["KEYS", "*Product:id:*"]),
                 format!("{prefix}Product:id:prod-0011"),
@@ -455,15 +379,9 @@ fn keys_may_have_the_prefix_or_not() {
 #[test]
 fn empty_lines_between_keys_end_nothing() {
     let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
-    let keys = format!(
-        "Product:id:prod-0002\n{}Product:id:prod-0011",
-        "\n".repeat(25_000)
-    );
+    let keys = format!("Product:id:prod-0002\n{}Product:id:prod-0011", "\n".repeat(25_000));
     let run = shopwarm("warmup keys - -q").stdin(keys);
-    run.database(database.url())
-        .cache(redis.url())
-        .run()
-        .expect(0);
+    run.database(database.url()).cache(redis.url()).run().expect(0);
     assert_eq!(faults::keys(&redis), 2);
 }
 
@@ -472,16 +390,8 @@ fn a_file_of_something_else_is_not_used_as_a_cache() {
     let database = shop::database(Dialect::Sqlite);
     let tables = "SELECT count(*) FROM sqlite_schema";
     let before = database.query(tables);
-    let run = shopwarm("warmup all")
-        .database(database.url())
-        .cache(database.url())
-        .run()
-        .expect(4);
-    assert!(
-        run.stderr.contains("not a shopwarm cache"),
-        "{}",
-        run.stderr
-    );
+    let run = shopwarm("warmup all").database(database.url()).cache(database.url()).run().expect(4);
+    assert!(run.stderr.contains("not a shopwarm cache"), "{}", run.stderr);
     assert_eq!(database.query(tables), before);
 }
 
@@ -490,10 +400,7 @@ fn keys_come_from_stdin_in_any_number() {
     let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
     let ids = database.query("SELECT id FROM products WHERE is_active AND deleted_at IS NULL");
     let known = ids.lines().count();
-    let mut keys: String = ids
-        .lines()
-        .map(|id| format!("Product:id:{id}\r\n"))
-        .collect();
+    let mut keys: String = ids.lines().map(|id| format!("Product:id:{id}\r\n")).collect();
     keys.extend((0..25_000).map(|i| format!("Product:id:unknown-{i}\n")));
     let run = shopwarm("warmup keys - -o json")
         .stdin(keys)
@@ -502,10 +409,7 @@ fn keys_come_from_stdin_in_any_number() {
         .run()
         .expect(0);
     let products = run.strategy("catalog/hot-products");
-    assert_eq!(
-        (&products["warmed"], &products["skipped"]),
-        (&known.into(), &25_000.into())
-    );
+    assert_eq!((&products["warmed"], &products["skipped"]), (&known.into(), &25_000.into()));
     assert_eq!(faults::keys(&redis), known as u64);
 }
 
@@ -522,10 +426,7 @@ fn the_sample_shop_needs_no_server() {
         run.run().expect(0)
     };
     let first = demo("--demo warmup all -o json").json();
-    assert_eq!(
-        (&first["outcome"], &first["totals"]["warmed"]),
-        (&"complete".into(), &175.into())
-    );
+    assert_eq!((&first["outcome"], &first["totals"]["warmed"]), (&"complete".into(), &175.into()));
     let second = demo("--demo warmup all -o json --mode only-missing").json();
     assert_eq!(second["totals"]["skipped"], 175);
 }
@@ -551,18 +452,8 @@ fn a_session_has_a_name_a_time_limit_and_no_right_to_write() {
     warm(&asked.1).expect(0);
     let said: Value = serde_json::from_str(&redis.cli(&["GET", "s:1"])).expect("JSON");
     assert_eq!(
-        (
-            &said["name"],
-            &said["timeout"],
-            &said["read_only"],
-            &said["zone"]
-        ),
-        (
-            &"shopwarm".into(),
-            &"7s".into(),
-            &"on".into(),
-            &"UTC".into()
-        )
+        (&said["name"], &said["timeout"], &said["read_only"], &said["zone"]),
+        (&"shopwarm".into(), &"7s".into(), &"on".into(), &"UTC".into())
     );
     // What the SQL cannot show, the session refuses.
     database.sql(
@@ -571,9 +462,5 @@ fn a_session_has_a_name_a_time_limit_and_no_right_to_write() {
     );
     let writing = definitions("SELECT id, touch() AS t FROM products");
     let run = warm(&writing.1).expect(3);
-    assert!(
-        run.stderr.contains("read-only transaction"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("read-only transaction"), "{}", run.stderr);
 }

@@ -116,21 +116,14 @@ impl<'a> ChangedOnly<'a> {
         if !plan.options.changed.on {
             return None;
         }
-        let baseline = self
-            .run
-            .unless_stopped(self.baseline(index, passes))
-            .await?;
+        let baseline = self.run.unless_stopped(self.baseline(index, passes)).await?;
         let opened = baseline.and_then(|baseline| self.open_on(index, baseline, recorder));
         let (read, why, entries) = match opened {
             Ok((read, entries)) => (read, None, Some(entries)),
             Err(why) => (ReadHow::Full, Some(why), None),
         };
-        book.tallies[index].report.changed = Some(ChangedReport {
-            read,
-            why,
-            unchanged: 0,
-            removed: 0,
-        });
+        book.tallies[index].report.changed =
+            Some(ChangedReport { read, why, unchanged: 0, removed: 0 });
         entries
     }
 

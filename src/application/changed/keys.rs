@@ -96,10 +96,7 @@ impl<'a> Keys<'a> {
             let take = |group: Vec<RecordedKey>| {
                 self.known.extend(group.iter().map(|recorded| Known {
                     hash: hash(&recorded.key),
-                    wrote: Wrote {
-                        at,
-                        digest: recorded.digest,
-                    },
+                    wrote: Wrote { at, digest: recorded.digest },
                     was_selected,
                 }));
                 Ok(())
@@ -144,10 +141,9 @@ impl<'a> Keys<'a> {
                 // Of a key that can be read in several ways another row may be meant by now.
                 let stays = !has_changed(&entry) && was_selected && tracked.has_one_reading(&key);
                 match wrote.filter(|_| stays) {
-                    Some(Wrote { digest, .. }) => group.push(RecordedKey {
-                        key: key.into_bytes(),
-                        digest,
-                    }),
+                    Some(Wrote { digest, .. }) => {
+                        group.push(RecordedKey { key: key.into_bytes(), digest })
+                    }
                     None => self.names.push(key),
                 }
             }
@@ -168,10 +164,8 @@ impl<'a> Keys<'a> {
     async fn what_left(&self) -> Result<Left, Stop> {
         let (reload, mut left) = (self.reload, Left::default());
         let baseline = &reload.baseline;
-        let manifests: Vec<&KeyManifest> = [&baseline.manifest]
-            .into_iter()
-            .chain(&baseline.others)
-            .collect();
+        let manifests: Vec<&KeyManifest> =
+            [&baseline.manifest].into_iter().chain(&baseline.others).collect();
         for manifest in manifests {
             let is_first = manifest.run_id == baseline.manifest.run_id;
             let take = |group: Vec<RecordedKey>| {
@@ -206,10 +200,7 @@ impl<'a> Keys<'a> {
             let names = keys.iter().cloned();
             let names = names.filter_map(|recorded| String::from_utf8(recorded.key).ok());
             let mut entries = self.reload.strategy.entries(
-                Ask::named(names)
-                    .batch_size(self.reload.batch_size)
-                    .keys_only()
-                    .from_primary(),
+                Ask::named(names).batch_size(self.reload.batch_size).keys_only().from_primary(),
             );
             let mut found: HashSet<u64> = HashSet::new();
             let mut absent: HashSet<String> = HashSet::new();

@@ -48,10 +48,7 @@ async fn refresh(
     ttl: Ttl,
     renewed: Option<Duration>,
 ) -> Result<Refreshed, Failure> {
-    let slices: Vec<&[u8]> = keys
-        .iter()
-        .map(|recorded| recorded.key.as_slice())
-        .collect();
+    let slices: Vec<&[u8]> = keys.iter().map(|recorded| recorded.key.as_slice()).collect();
     let left_alone = match renewed {
         Some(ago) if keys.len() >= LARGE_GROUP => cache.ttl_is_fresh(&slices, &ttl, ago).await?,
         _ => false,
@@ -76,23 +73,12 @@ async fn refresh(
     if chunk.keys() > 0 {
         chunks.push(chunk.take());
     }
-    Ok(Refreshed {
-        chunks,
-        there,
-        missing,
-        left_alone,
-    })
+    Ok(Refreshed { chunks, there, missing, left_alone })
 }
 
 impl<'a> TtlRefresh<'a> {
     pub(super) fn new(reload: &'a Reload) -> Self {
-        Self {
-            reload,
-            groups: JoinSet::new(),
-            missing: Vec::new(),
-            chunks: Vec::new(),
-            there: 0,
-        }
+        Self { reload, groups: JoinSet::new(), missing: Vec::new(), chunks: Vec::new(), there: 0 }
     }
 
     pub(super) async fn push(&mut self, keys: Vec<RecordedKey>) -> Result<(), Stop> {
@@ -107,8 +93,7 @@ impl<'a> TtlRefresh<'a> {
         self.reload.pace.admit(keys.len()).await;
         let (cache, ttl) = (Arc::clone(&self.reload.cache), self.reload.ttl.clone());
         let renewed = self.reload.baseline.renewed;
-        self.groups
-            .spawn(async move { refresh(cache.as_ref(), &keys, ttl, renewed).await });
+        self.groups.spawn(async move { refresh(cache.as_ref(), &keys, ttl, renewed).await });
         Ok(())
     }
 
@@ -121,9 +106,7 @@ impl<'a> TtlRefresh<'a> {
             let what = "refreshing TTLs failed";
             Stop::Failed(Failure::new(FailureKind::Internal, what, error.to_string()))
         })??;
-        self.reload
-            .progress
-            .count_unchanged(group.there, group.left_alone);
+        self.reload.progress.count_unchanged(group.there, group.left_alone);
         self.chunks.extend(group.chunks);
         self.there += group.there;
         if self.chunks.len() >= ADOPTED {

@@ -219,9 +219,7 @@ impl Reload {
             let mut found: HashSet<u64> = HashSet::new();
             let mut absent: HashSet<String> = HashSet::new();
             let mut entries = self.strategy.entries(
-                Ask::named(window.iter().cloned())
-                    .batch_size(self.batch_size)
-                    .from_primary(),
+                Ask::named(window.iter().cloned()).batch_size(self.batch_size).from_primary(),
             );
             while let Some(mut batch) = entries.try_next().await.map_err(Stop::Failed)? {
                 found.extend(batch.iter().map(|entry| hash(entry.key)));
@@ -246,18 +244,11 @@ impl Reload {
 
     /// Removes keys that have left the selection.
     pub(super) async fn remove(&self, keys: Vec<RecordedKey>) -> Result<(), Stop> {
-        let removal = Removal {
-            cache: self.cache.as_ref(),
-            others: &self.others,
-        };
+        let removal = Removal { cache: self.cache.as_ref(), others: &self.others };
         let removed = removal.remove(keys).await.map_err(Stop::Failed)?;
         let progress = &self.progress;
-        progress
-            .removed
-            .fetch_add(removed.removed, Ordering::Relaxed);
-        progress
-            .not_removed
-            .fetch_add(removed.left, Ordering::Relaxed);
+        progress.removed.fetch_add(removed.removed, Ordering::Relaxed);
+        progress.not_removed.fetch_add(removed.left, Ordering::Relaxed);
         Ok(())
     }
 

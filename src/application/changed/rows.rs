@@ -23,12 +23,7 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     pub(super) fn new(reload: &'a Reload) -> Self {
-        Self {
-            reload,
-            names: Vec::new(),
-            changed: HashMap::new(),
-            unchanged: 0,
-        }
+        Self { reload, names: Vec::new(), changed: HashMap::new(), unchanged: 0 }
     }
 
     pub(super) async fn read(mut self, out: &Sender) -> Result<(), Stop> {

@@ -123,12 +123,7 @@ impl Coordinator {
             },
             ..plan.options.clone()
         };
-        Self::inspecting(
-            plan.strategies.clone(),
-            plan.cache.clone(),
-            inspection,
-            options,
-        )
+        Self::inspecting(plan.strategies.clone(), plan.cache.clone(), inspection, options)
     }
 
     pub fn plan(&self) -> &RunPlan {
@@ -185,17 +180,9 @@ impl Coordinator {
             && let Some(index) = passes.next_due(&book)
         {
             let span = tracing::info_span!("strategy", id = %self.plan.spec(index).id);
-            warm_one(
-                index,
-                &run,
-                &mut book,
-                &size,
-                &mut passes,
-                &mut changes,
-                &mut flow,
-            )
-            .instrument(span)
-            .await;
+            warm_one(index, &run, &mut book, &size, &mut passes, &mut changes, &mut flow)
+                .instrument(span)
+                .await;
             passes.ask_epoch(&book, &run).await;
         }
         flow.writer.streams.close();
@@ -319,8 +306,6 @@ async fn warm_one<'a>(
     }
     book.end(index, run);
     changes.leave_watermark(book, index, passes);
-    flow.writer
-        .keys
-        .close(index, &book.tallies[index].report.status);
+    flow.writer.keys.close(index, &book.tallies[index].report.status);
     flow.writer.streams.drop(index);
 }

@@ -45,9 +45,7 @@ pub(super) async fn learn(
     }
     let reports = book.tallies.iter().map(|tally| &tally.report);
     let strategies = reports.map(|report| (&report.id, report.expected));
-    run.report(&Event::Sized {
-        strategies: strategies.collect(),
-    });
+    run.report(&Event::Sized { strategies: strategies.collect() });
 }
 
 async fn read_history(

@@ -61,9 +61,8 @@ impl<'a> Flow<'a> {
         let entries = run.plan.pace.throttle(entries);
         let id = &run.plan.spec(index).id;
         let (memory, writer) = (&mut self.memory, &mut self.writer);
-        let watched = memory.watch(id, run.stop, entries, |entries| {
-            writer.write(book, index, named, entries)
-        });
+        let watched = memory
+            .watch(id, run.stop, entries, |entries| writer.write(book, index, named, entries));
         let mut watched = watched.await;
         let tally = &mut book.tallies[index];
         watched.tell(&mut book.warnings, &mut tally.report.warnings);
@@ -174,9 +173,7 @@ impl<'a> Writer<'a> {
         }
         let failure = fatal.or(enough);
         let goes_on = failure.is_none();
-        failure
-            .into_iter()
-            .for_each(|failure| book.fail(index, failure));
+        failure.into_iter().for_each(|failure| book.fail(index, failure));
         goes_on
     }
 }

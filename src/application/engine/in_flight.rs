@@ -35,11 +35,7 @@ impl<'a> InFlight<'a> {
             true => Batches::InOrder(FuturesOrdered::new()),
             false => Batches::AsTheyCome(FuturesUnordered::new()),
         };
-        Self {
-            batches,
-            bytes: 0,
-            max: options.concurrency,
-        }
+        Self { batches, bytes: 0, max: options.concurrency }
     }
 
     pub(super) fn push(&mut self, (bytes, delivery): (usize, Delivery<'a>)) {

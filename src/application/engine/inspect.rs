@@ -64,10 +64,7 @@ impl Inspection {
                 _ => ShapeGuard::Off,
             },
             on_eviction: OnEviction::Ignore,
-            changed: ChangedOptions {
-                on: false,
-                ..options.changed
-            },
+            changed: ChangedOptions { on: false, ..options.changed },
             ..options
         }
     }
@@ -89,15 +86,10 @@ impl InspectingCache {
     ) -> (Self, Option<OrphanSearch>) {
         let searches = inspection.orphans && cache.is_some();
         let planned = searches.then(Arc::<Mutex<PlannedKeys>>::default);
-        let orphans = planned.clone().map(|planned| OrphanSearch {
-            planned,
-            others: inspection.others.clone(),
-        });
-        let inspecting = Self {
-            cache,
-            expiring_within: inspection.expiring_within,
-            planned,
-        };
+        let orphans = planned
+            .clone()
+            .map(|planned| OrphanSearch { planned, others: inspection.others.clone() });
+        let inspecting = Self { cache, expiring_within: inspection.expiring_within, planned };
         (inspecting, orphans)
     }
 
@@ -130,10 +122,7 @@ impl Cache for InspectingCache {
             Ok(standings) => standings,
             Err(failure) => {
                 let unknown = Written::unknown(batch.len(), &failure.why);
-                return Written {
-                    fatal: Some(failure),
-                    ..unknown
-                };
+                return Written { fatal: Some(failure), ..unknown };
             }
         };
         let kind = Kind::of(how.form.shape);

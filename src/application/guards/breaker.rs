@@ -20,11 +20,7 @@ pub struct Breaker {
 
 impl Breaker {
     pub fn new(batch_size: usize) -> Self {
-        Self {
-            batch_size,
-            batches: 0,
-            keys: 0,
-        }
+        Self { batch_size, batches: 0, keys: 0 }
     }
 
     /// Observes a batch; returns the failure that ends the run.

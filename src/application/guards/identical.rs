@@ -61,10 +61,7 @@ impl Balance {
             return;
         }
         if self.saved <= self.asked {
-            *self = Self {
-                rest: REST,
-                ..Self::default()
-            };
+            *self = Self { rest: REST, ..Self::default() };
         } else if self.entries >= OLD {
             // Recent entries count more.
             for sum in [&mut self.entries, &mut self.asked, &mut self.saved] {
@@ -77,10 +74,7 @@ impl Balance {
 impl<'a> Identical<'a> {
     /// For `--skip-identical`; a mode that overwrites nothing needs no comparison.
     pub fn wanted(skips: bool, mode: Mode, cache: &'a dyn Cache) -> Option<Self> {
-        (skips && mode == Mode::Refresh).then(|| Self {
-            cache,
-            balance: Mutex::default(),
-        })
+        (skips && mode == Mode::Refresh).then(|| Self { cache, balance: Mutex::default() })
     }
 
     /// Stores a batch as [`Cache::write`] does, and sends what is not there already.
@@ -101,8 +95,7 @@ impl<'a> Identical<'a> {
         let same: Vec<usize> = pairs.filter(|(_, same)| **same).map(|(i, _)| *i).collect();
         let saved = same.iter().filter_map(|i| batch.get(*i));
         let saved = saved.map(|entry| entry.bytes() + OVERHEAD).sum();
-        self.balance()
-            .observe(long.len() as u64, extended.sent, saved);
+        self.balance().observe(long.len() as u64, extended.sent, saved);
         if same.is_empty() {
             return self.cache.write(batch, how).await;
         }
@@ -128,10 +121,7 @@ impl<'a> Identical<'a> {
         let mut written = Written {
             outcomes: vec![WriteOutcome::Stored; batch.len()],
             fatal: None,
-            checked: Checked {
-                identical: same,
-                ..Checked::default()
-            },
+            checked: Checked { identical: same, ..Checked::default() },
         };
         if others.is_empty() {
             return written;
@@ -160,8 +150,7 @@ impl<'a> Identical<'a> {
 fn long_values(batch: &EntryBatch) -> impl Iterator<Item = usize> + '_ {
     let is_long = |entry: &Entry<'_>| entry.value.bytes() >= SHORTEST;
     let long = batch.iter().enumerate();
-    long.filter(move |(_, entry)| is_long(entry))
-        .map(|(i, _)| i)
+    long.filter(move |(_, entry)| is_long(entry)).map(|(i, _)| i)
 }
 
 #[cfg(test)]
@@ -196,10 +185,7 @@ mod tests {
 
     #[test]
     fn a_few_entries_tell_nothing() {
-        assert_eq!(
-            asked([(100, 0); 7]),
-            [true, true, true, true, true, false, false]
-        );
+        assert_eq!(asked([(100, 0); 7]), [true, true, true, true, true, false, false]);
     }
 
     #[test]

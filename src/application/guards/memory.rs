@@ -53,12 +53,7 @@ pub struct Watched {
 
 impl MemoryGuard {
     pub fn new(cache: Arc<dyn Cache>, on_eviction: OnEviction) -> Self {
-        Self {
-            cache,
-            on_eviction,
-            has_warned: false,
-            evictions: BTreeMap::new(),
-        }
+        Self { cache, on_eviction, has_warned: false, evictions: BTreeMap::new() }
     }
 
     /// Counts what the cache evicts while `write` writes a strategy's entries. `write` returns whether
@@ -120,10 +115,7 @@ impl MemoryGuard {
         if headroom.max?.is_none() || headroom.policy? == "noeviction" {
             return Ok(None);
         }
-        let mut counter = Counter {
-            cache: Arc::clone(&self.cache),
-            at_start: 0,
-        };
+        let mut counter = Counter { cache: Arc::clone(&self.cache), at_start: 0 };
         counter.at_start = counter.evicted(ATTEMPTS).await?;
         Ok(Some(counter))
     }
@@ -197,11 +189,7 @@ impl Counter {
             }
             let (counter, id) = (counter.clone(), id.clone());
             async move {
-                let evicted = if is_due {
-                    counter.evicted(1).await
-                } else {
-                    Ok(0)
-                };
+                let evicted = if is_due { counter.evicted(1).await } else { Ok(0) };
                 match evicted {
                     Ok(keys @ 1..) => Err(evicts(&id, keys)),
                     // Asked again at the end.
@@ -215,10 +203,7 @@ impl Counter {
 
 fn evicts(id: &StrategyId, evicted: u64) -> Failure {
     let what = format!("{id}: the cache evicts keys");
-    let why = format!(
-        "{} since this strategy began; --on-eviction is stop",
-        keys(evicted)
-    );
+    let why = format!("{} since this strategy began; --on-eviction is stop", keys(evicted));
     Failure::new(FailureKind::CacheRefused, what, why)
         .hint("raise maxmemory, or warm less: --limit, --exclude, a lower LIMIT in the query")
 }

@@ -54,15 +54,8 @@ impl Stale {
         since: Instant,
     ) -> Self {
         let mut entries = EntryBatch::default();
-        picks
-            .iter()
-            .filter_map(|i| batch.get(*i))
-            .for_each(|entry| entries.push(entry));
-        Self {
-            entries,
-            places: picks.iter().map(|i| place(*i)).collect(),
-            since,
-        }
+        picks.iter().filter_map(|i| batch.get(*i)).for_each(|entry| entries.push(entry));
+        Self { entries, places: picks.iter().map(|i| place(*i)).collect(), since }
     }
 }
 
@@ -74,11 +67,7 @@ impl<'a> Recheck<'a> {
         cache: &'a dyn Cache,
     ) -> Option<Self> {
         let can = strategy.is_versioned() && strategy.opaque().is_none();
-        (verifies && can).then(|| Self {
-            strategy,
-            cache,
-            sessions: Semaphore::new(SESSIONS),
-        })
+        (verifies && can).then(|| Self { strategy, cache, sessions: Semaphore::new(SESSIONS) })
     }
 
     /// Reads the versions of a written batch again, and undoes stale entries.
@@ -105,10 +94,7 @@ impl<'a> Recheck<'a> {
         if let Err(failure) = self.undo(entries, how, &mut written).await {
             written.checked.failure = Some(failure);
         }
-        written
-            .checked
-            .identical
-            .retain(|place| !stale.contains(place));
+        written.checked.identical.retain(|place| !stale.contains(place));
         for place in stale {
             match written.outcomes[place] {
                 WriteOutcome::Stored => written.checked.repaired += 1,
@@ -202,9 +188,8 @@ impl<'a> Recheck<'a> {
         how: &WriteOptions,
         written: &mut Written,
     ) -> Result<Stale, Failure> {
-        let keys = missing
-            .iter()
-            .filter_map(|i| Some((stale.entries.get(*i)?.key, stale.places[*i])));
+        let keys =
+            missing.iter().filter_map(|i| Some((stale.entries.get(*i)?.key, stale.places[*i])));
         let places: HashMap<&[u8], usize> = keys.collect();
         let names = missing.iter().filter_map(|i| stale.entries.get(*i));
         let fresh = self.load(names.map(name).collect()).await?;
@@ -214,12 +199,7 @@ impl<'a> Recheck<'a> {
                 written.outcomes[*place] = WriteOutcome::Failed(failed.error.clone());
             }
         }
-        let place = |i: usize| {
-            fresh
-                .get(i)
-                .and_then(|entry| places.get(entry.key))
-                .copied()
-        };
+        let place = |i: usize| fresh.get(i).and_then(|entry| places.get(entry.key)).copied();
         let since = Instant::now();
         let again = self.cache.write(&fresh, how).await;
         let there = may_be_there(&fresh, &again.outcomes);
@@ -234,12 +214,9 @@ impl<'a> Recheck<'a> {
             written.fatal = again.fatal;
         }
         match self.overtaken(&fresh, &there).await {
-            Ok(overtaken) => Ok(Stale::of(
-                &fresh,
-                &overtaken,
-                |i| place(i).unwrap_or_default(),
-                since,
-            )),
+            Ok(overtaken) => {
+                Ok(Stale::of(&fresh, &overtaken, |i| place(i).unwrap_or_default(), since))
+            }
             Err(failure) => {
                 written.checked.unverified += there.len() as u64;
                 Err(failure)
@@ -250,9 +227,7 @@ impl<'a> Recheck<'a> {
     /// The current entries of some keys, from the primary.
     async fn load(&self, keys: Vec<Name>) -> Result<EntryBatch, Failure> {
         let size = keys.len();
-        let mut batches = self
-            .strategy
-            .entries(Ask::named(keys).batch_size(size).from_primary());
+        let mut batches = self.strategy.entries(Ask::named(keys).batch_size(size).from_primary());
         let mut all = EntryBatch::default();
         while let Some(batch) = batches.try_next().await? {
             batch.iter().for_each(|entry| all.push(entry));
@@ -264,10 +239,7 @@ impl<'a> Recheck<'a> {
 
 /// An entry's key, as its row made it.
 fn name(entry: Entry<'_>) -> Name {
-    Name {
-        key: String::from_utf8_lossy(entry.key).into_owned(),
-        ends: entry.ends.to_vec(),
-    }
+    Name { key: String::from_utf8_lossy(entry.key).into_owned(), ends: entry.ends.to_vec() }
 }
 
 /// The indexes of entries with a version that were stored, or may have been.

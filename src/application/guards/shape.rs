@@ -52,9 +52,8 @@ impl State {
 
     fn changes(&self, is_done: bool) -> Vec<String> {
         let found = self.found.iter();
-        let mut changes: Vec<String> = found
-            .map(|(change, key)| format!("{change}, for example at {key}"))
-            .collect();
+        let mut changes: Vec<String> =
+            found.map(|(change, key)| format!("{change}, for example at {key}")).collect();
         changes.extend(self.cached.changes(&self.new, is_done));
         changes
     }
@@ -145,10 +144,7 @@ impl ShapeCheck {
     }
 
     fn blind(&self, failure: Failure) -> Failure {
-        let what = format!(
-            "{}: cannot read the cached values to compare them",
-            self.strategy
-        );
+        let what = format!("{}: cannot read the cached values to compare them", self.strategy);
         Failure::new(FailureKind::Query, what, failure.why).hint(
             "--shape warn continues without this check, and needs no permission to read the cache",
         )
@@ -186,10 +182,7 @@ impl ShapeCheck {
             let Some(stored) = cache.read(entry.key).await? else {
                 continue;
             };
-            match (
-                read(&stored.value, self.form),
-                read(&entry.value.into(), self.form),
-            ) {
+            match (read(&stored.value, self.form), read(&entry.value.into(), self.form)) {
                 (Some(old), Some(value)) => {
                     state.cached.add(&old);
                     state.new.add(&value);
@@ -211,10 +204,7 @@ impl ShapeCheck {
 fn spread(batch: &EntryBatch) -> EntryBatch {
     let mut some = EntryBatch::default();
     let step = batch.len().div_ceil(GLANCE).max(1);
-    batch
-        .iter()
-        .step_by(step)
-        .for_each(|entry| some.push(entry));
+    batch.iter().step_by(step).for_each(|entry| some.push(entry));
     some
 }
 

@@ -169,9 +169,7 @@ mod tests {
     }
 
     fn read_all(chunks: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        let keys = chunks
-            .iter()
-            .flat_map(|chunk| read(chunk).expect("a chunk"));
+        let keys = chunks.iter().flat_map(|chunk| read(chunk).expect("a chunk"));
         let key = |recorded: RecordedKey| {
             assert_eq!(recorded.digest, Digest::of_text(&recorded.key));
             recorded.key
@@ -202,10 +200,7 @@ mod tests {
         let chunks = written(&keys);
         let bytes: usize = chunks.iter().map(Vec::len).sum();
         assert!(bytes < 11 * keys.len(), "{bytes}");
-        let counts: Vec<usize> = chunks
-            .iter()
-            .map(|c| read(c).expect("keys").len())
-            .collect();
+        let counts: Vec<usize> = chunks.iter().map(|c| read(c).expect("keys").len()).collect();
         assert_eq!(counts, [CHUNK_KEYS, CHUNK_KEYS, 10_000 - 2 * CHUNK_KEYS]);
 
         let large = vec![vec![b'x'; CHUNK_BYTES / 2]; 4];
@@ -221,9 +216,7 @@ mod tests {
             let key = |random: &mut fastrand::Rng| {
                 let longest = if random.bool() { 8 } else { 300 };
                 let length = random.usize(..longest);
-                (0..length)
-                    .map(|_| random.u8(..3).wrapping_sub(1))
-                    .collect()
+                (0..length).map(|_| random.u8(..3).wrapping_sub(1)).collect()
             };
             let count = random.usize(..200);
             let keys: Vec<Vec<u8>> = (0..count).map(|_| key(&mut random)).collect();
@@ -255,10 +248,7 @@ mod tests {
         for wrong in [&[1, 1, 0][..], &[1, 0, 9, b'a'], &[1, 0]] {
             assert_eq!(read(wrong), Err(NoChunk::Broken), "{wrong:?}");
         }
-        assert_eq!(
-            read(&[&[1][..], &[0xff; 20]].concat()),
-            Err(NoChunk::Broken)
-        );
+        assert_eq!(read(&[&[1][..], &[0xff; 20]].concat()), Err(NoChunk::Broken));
         let many = [&[1][..], &[0, 0].repeat(CHUNK_KEYS + 1)].concat();
         assert_eq!(read(&many), Err(NoChunk::Broken));
         // Keys that grow by all that was before.

@@ -40,10 +40,7 @@ impl RunKeys {
             let cache = Arc::clone(cache);
             Recorder::new(cache, &plan.options.prefix, info, strategies.collect())
         });
-        Self {
-            recorder,
-            written: plan.prune.is_some().then(PlannedKeys::default),
-        }
+        Self { recorder, written: plan.prune.is_some().then(PlannedKeys::default) }
     }
 
     /// Takes the keys that were written, for pruning.
@@ -93,9 +90,7 @@ impl RunKeys {
     /// A failure is a warning only.
     pub async fn leave(self, book: &mut Book, run: &RunContext<'_>) -> Option<Vec<bool>> {
         // A cache that is gone has been reported already, and a full one takes no more.
-        let recorder = self
-            .recorder
-            .filter(|_| !book.failed_by(Failure::ends_run_of_cache))?;
+        let recorder = self.recorder.filter(|_| !book.failed_by(Failure::ends_run_of_cache))?;
         let timeout = match run.is_stopped() {
             true => LAST_TIMEOUT,
             false => TIMEOUT,

@@ -160,10 +160,7 @@ pub fn entries<'a>(
             if ended {
                 return Ok(None);
             }
-            let chunks = cache
-                .meta()
-                .range(list.as_bytes(), first, READ_CHUNKS)
-                .await?;
+            let chunks = cache.meta().range(list.as_bytes(), first, READ_CHUNKS).await?;
             let ended = chunks.len() < READ_CHUNKS;
             let mut keys = Vec::with_capacity(chunks.len());
             for chunk in &chunks {
@@ -177,10 +174,7 @@ pub fn entries<'a>(
             Ok::<_, Failure>(Some((keys, (first + chunks.len(), found, ended))))
         }
     });
-    chunks
-        .map_ok(|chunks| stream::iter(chunks).map(Ok))
-        .try_flatten()
-        .boxed()
+    chunks.map_ok(|chunks| stream::iter(chunks).map(Ok)).try_flatten().boxed()
 }
 
 fn unreadable(manifest: &str, why: &str) -> Failure {
@@ -221,10 +215,7 @@ pub(super) async fn forget_all(
     let lists: Vec<&[u8]> = lists.iter().map(String::as_bytes).collect();
     // In this order: a list that nobody knows of expires.
     let index = namespace::manifests(prefix);
-    cache
-        .meta()
-        .delete_fields(index.as_bytes(), &fields)
-        .await?;
+    cache.meta().delete_fields(index.as_bytes(), &fields).await?;
     cache.remove(&lists).await.map(drop)
 }
 
@@ -235,17 +226,13 @@ pub(super) fn superfluous(all: &[KeyManifest], now: SystemTime) -> Vec<KeyManife
     for manifest in all {
         match manifest.is_over(now) {
             true => gone.push(manifest.clone()),
-            false => strategies
-                .entry(&manifest.strategy)
-                .or_default()
-                .push(manifest),
+            false => strategies.entry(&manifest.strategy).or_default().push(manifest),
         }
     }
     for of_one in strategies.into_values() {
         let newest_complete = of_one.iter().position(|manifest| manifest.complete);
-        let room = newest_complete.map_or(u64::MAX, |at| {
-            of_one[at].keys.saturating_mul(KEPT_TIMES).max(KEPT_KEYS)
-        });
+        let room = newest_complete
+            .map_or(u64::MAX, |at| of_one[at].keys.saturating_mul(KEPT_TIMES).max(KEPT_KEYS));
         let mut older = 0_u64;
         for (at, manifest) in of_one.into_iter().enumerate() {
             if newest_complete.is_some_and(|complete| at > complete) {
@@ -284,18 +271,11 @@ mod tests {
     fn a_manifest_is_read_as_it_was_written() {
         let known = manifest(7, 12, true);
         let (field, value) = (known.field(), known.value());
-        assert_eq!(
-            KeyManifest::read(field.as_bytes(), value.as_bytes()),
-            Some(known)
-        );
+        assert_eq!(KeyManifest::read(field.as_bytes(), value.as_bytes()), Some(known));
         // Fields may be added.
         let more = value.replacen('{', "{\"more\":[1],", 1);
         assert!(KeyManifest::read(field.as_bytes(), more.as_bytes()).is_some());
-        for (field, value) in [
-            ("own/a", value.as_str()),
-            ("own/a r", "{}"),
-            ("own/a r", ""),
-        ] {
+        for (field, value) in [("own/a", value.as_str()), ("own/a r", "{}"), ("own/a r", "")] {
             assert_eq!(KeyManifest::read(field.as_bytes(), value.as_bytes()), None);
         }
     }
@@ -309,21 +289,13 @@ mod tests {
         };
         // Newest first: one that goes on, a complete one, and what was before.
         let mut all = vec![manifest(90, 5, false), manifest(80, 200_000, true)];
-        all.extend(
-            (1..=5)
-                .rev()
-                .map(|run| manifest(run, 200_000, run % 2 == 0)),
-        );
+        all.extend((1..=5).rev().map(|run| manifest(run, 200_000, run % 2 == 0)));
         assert_eq!(runs(&all), ["run-2", "run-1"]);
         // Without a complete one everything may be needed, but not without end.
         all.remove(1);
-        all.iter_mut()
-            .for_each(|manifest| manifest.complete = false);
+        all.iter_mut().for_each(|manifest| manifest.complete = false);
         assert_eq!(runs(&all), Vec::<String>::new());
-        let many: Vec<_> = (1..=70)
-            .rev()
-            .map(|run| manifest(run, 1, run == 3))
-            .collect();
+        let many: Vec<_> = (1..=70).rev().map(|run| manifest(run, 1, run == 3)).collect();
         let gone = runs(&many);
         assert_eq!(gone.len(), 19);
         assert!(!gone.contains(&"run-3".to_owned()));

@@ -29,16 +29,8 @@ pub async fn find(book: &mut Book, run: &RunContext<'_>) {
     for tally in &mut book.tallies {
         tally.report.seen.orphans = tally.report.unfit().is_none().then_some(0);
     }
-    let mut search = Search {
-        book,
-        planned,
-        others,
-        run,
-        window: Vec::new(),
-    };
-    let found = run
-        .unless_stopped(search.scan(run.plan.target.as_ref()))
-        .await;
+    let mut search = Search { book, planned, others, run, window: Vec::new() };
+    let found = run.unless_stopped(search.scan(run.plan.target.as_ref())).await;
     match found {
         Some(Ok(())) => {}
         // A partial scan cannot give a total.

@@ -120,9 +120,7 @@ impl Probe {
     /// The patterns of keys that no strategy makes, the most frequent first.
     pub fn uncovered(&self, max: usize) -> Vec<(&str, u64)> {
         let patterns = self.patterns.iter();
-        let mut all: Vec<_> = patterns
-            .map(|(pattern, count)| (&**pattern, *count))
-            .collect();
+        let mut all: Vec<_> = patterns.map(|(pattern, count)| (&**pattern, *count)).collect();
         most_first(&mut all);
         all.truncate(max);
         all
@@ -150,11 +148,7 @@ fn pattern(key: &str) -> String {
             }
         };
         // A word is taken whole: what is in the middle of it is no number.
-        let word = rest
-            .bytes()
-            .take_while(u8::is_ascii_alphabetic)
-            .count()
-            .max(taken);
+        let word = rest.bytes().take_while(u8::is_ascii_alphabetic).count().max(taken);
         out.push_str(&rest[..word]);
         rest = &rest[word..];
     }
@@ -197,10 +191,7 @@ mod tests {
         for (key, expected) in [
             ("cart:42", "cart:*"),
             ("Product:id:prod-0011:v2", "Product:id:prod-*:v*"),
-            (
-                "user:550e8400-e29b-41d4-a716-446655440000:cart",
-                "user:*:cart",
-            ),
+            ("user:550e8400-e29b-41d4-a716-446655440000:cart", "user:*:cart"),
             ("sess:9f86d081884c7d659a2feaa0c55ad015", "sess:*"),
             ("token/eyJhbGciOiJIUzI1NiIsInR5cCI6", "token/*"),
             ("2026-11-23", "*-*-*"),
@@ -217,11 +208,8 @@ mod tests {
     }
 
     fn probe() -> Probe {
-        let template = |text: &str| {
-            text.parse::<KeyTemplate>()
-                .expect("a template")
-                .with_prefix("p:")
-        };
+        let template =
+            |text: &str| text.parse::<KeyTemplate>().expect("a template").with_prefix("p:");
         let strategies = [("own/a", "A:{id}"), ("own/b", "A:{id}:x")];
         let strategies = strategies.map(|(id, text)| (id.to_owned(), template(text)));
         Probe::new("p:", strategies.into())
@@ -230,15 +218,7 @@ mod tests {
     #[test]
     fn misses_belong_to_the_strategy_that_makes_the_key() {
         let mut probe = probe();
-        for key in [
-            "p:A:1",
-            "p:A:2",
-            "p:A:3:x",
-            "A:1",
-            "p:C:1",
-            "p:C:2",
-            "p:shopwarm:runs",
-        ] {
+        for key in ["p:A:1", "p:A:2", "p:A:3:x", "A:1", "p:C:1", "p:C:2", "p:shopwarm:runs"] {
             probe.miss(key.as_bytes());
         }
         probe.miss(b"p:A:\xff");
@@ -262,12 +242,7 @@ mod tests {
         ] {
             probe.line(line.as_bytes());
         }
-        let counts = (
-            probe.misses,
-            probe.all_covered(),
-            probe.hits,
-            probe.unreadable,
-        );
+        let counts = (probe.misses, probe.all_covered(), probe.hits, probe.unreadable);
         assert_eq!(counts, (3, 2, 1, 1));
     }
 

@@ -35,11 +35,7 @@ pub async fn prune(book: &mut Book, run: &RunContext<'_>, written: PlannedKeys) 
     let Some(consent) = &plan.prune else {
         return;
     };
-    let mut search = Search {
-        run,
-        cache: plan.target.as_ref(),
-        seen: written,
-    };
+    let mut search = Search { run, cache: plan.target.as_ref(), seen: written };
     let mut found = Vec::new();
     for index in 0..book.tallies.len() {
         if !book.is_complete(index, run) {
@@ -96,11 +92,7 @@ impl Found {
     fn new(index: usize, strategy: String) -> Self {
         Self {
             index,
-            prunable: Prunable {
-                strategy,
-                keys: 0,
-                first: Vec::new(),
-            },
+            prunable: Prunable { strategy, keys: 0, first: Vec::new() },
             keys: Pile::default(),
         }
     }
@@ -117,8 +109,7 @@ impl Found {
 fn windows(keys: Pile) -> impl Iterator<Item = Vec<Written>> {
     let text =
         |recorded: RecordedKey| Some((String::from_utf8(recorded.key).ok()?, recorded.digest));
-    keys.windows()
-        .map(move |window| window.into_iter().filter_map(text).collect())
+    keys.windows().map(move |window| window.into_iter().filter_map(text).collect())
 }
 
 struct Search<'a> {
@@ -230,10 +221,7 @@ impl Search<'_> {
     async fn remove(&self, book: &mut Book, found: Found) -> Result<(), Failure> {
         let index = found.index;
         let others = self.run.plan.all_but(index);
-        let removal = Removal {
-            cache: self.cache,
-            others: &others,
-        };
+        let removal = Removal { cache: self.cache, others: &others };
         let mut left = 0;
         let report = &mut book.tallies[index].report;
         for window in windows(found.keys) {
@@ -242,10 +230,7 @@ impl Search<'_> {
                     return Ok(());
                 }
                 let gone = self.gone(index, keys.to_vec()).await?.into_iter();
-                let gone = gone.map(|(key, digest)| RecordedKey {
-                    key: key.into_bytes(),
-                    digest,
-                });
+                let gone = gone.map(|(key, digest)| RecordedKey { key: key.into_bytes(), digest });
                 let removed = removal.remove(gone.collect()).await?;
                 left += removed.left;
                 report.stats.pruned += removed.removed;

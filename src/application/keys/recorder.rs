@@ -95,12 +95,7 @@ impl Recorder {
         };
         let mut writing = JoinSet::new();
         writing.spawn(writer.write(received));
-        Self {
-            open,
-            steps,
-            overrun: false,
-            writer: writing,
-        }
+        Self { open, steps, overrun: false, writer: writing }
     }
 
     /// For a strategy, by its index.
@@ -213,10 +208,7 @@ impl Writer {
         let ttl = self.strategies[at].0.ttl;
         let mut manifest = self.manifest(at);
         let list = manifest.key(&self.prefix);
-        self.cache
-            .meta()
-            .append(list.as_bytes(), chunks, ttl)
-            .await?;
+        self.cache.meta().append(list.as_bytes(), chunks, ttl).await?;
         manifest.keys += keys;
         manifest.ended_at = SystemTime::now();
         manifest.expires_at = later(manifest.ended_at, ttl);
@@ -248,10 +240,7 @@ impl Writer {
     async fn remember(&mut self, at: usize, manifest: KeyManifest) -> Result<(), Failure> {
         let field = [(manifest.field(), manifest.value())];
         let index = namespace::manifests(&self.prefix);
-        self.cache
-            .meta()
-            .set_fields(index.as_bytes(), &field)
-            .await?;
+        self.cache.meta().set_fields(index.as_bytes(), &field).await?;
         self.strategies[at].1 = Some(manifest);
         Ok(())
     }

@@ -44,9 +44,8 @@ impl Removal<'_> {
     pub async fn remove(&self, keys: Vec<RecordedKey>) -> Result<Removed, Failure> {
         let mut all = Removed::default();
         let made = self.made_by_others(&keys).await?;
-        let (theirs, ours): (Vec<RecordedKey>, Vec<RecordedKey>) = keys
-            .into_iter()
-            .partition(|recorded| made.contains(&recorded.key));
+        let (theirs, ours): (Vec<RecordedKey>, Vec<RecordedKey>) =
+            keys.into_iter().partition(|recorded| made.contains(&recorded.key));
         all.left += theirs.len() as u64;
         for window in ours.chunks(WINDOW) {
             let removed = self.remove_ours(window).await?;
@@ -99,12 +98,8 @@ impl Removal<'_> {
                 continue;
             }
             let mut unknown: HashSet<String> = HashSet::new();
-            let mut batches = other.entries(
-                Ask::named(names.clone())
-                    .batch_size(WINDOW)
-                    .keys_only()
-                    .from_primary(),
-            );
+            let mut batches = other
+                .entries(Ask::named(names.clone()).batch_size(WINDOW).keys_only().from_primary());
             while let Some(batch) = batches.try_next().await? {
                 made.extend(batch.iter().map(|entry| entry.key.to_vec()));
                 unknown.extend(batch.failed.into_iter().map(|failed| failed.key));

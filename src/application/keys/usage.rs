@@ -210,14 +210,7 @@ mod tests {
 
     #[test]
     fn a_sample_is_spread_evenly_and_no_larger_than_asked_for() {
-        for (all, sample) in [
-            (10, 3),
-            (10_000, 9_999),
-            (7, 7),
-            (7, 100),
-            (1, 1),
-            (999, 10),
-        ] {
+        for (all, sample) in [(10, 3), (10_000, 9_999), (7, 7), (7, 100), (1, 1), (999, 10)] {
             let picked: Vec<u64> = (0..all).filter(|at| is_picked(*at, all, sample)).collect();
             assert_eq!(picked.len() as u64, sample.min(all), "{all} {sample}");
             let longest = picked.windows(2).map(|two| two[1] - two[0]).max();

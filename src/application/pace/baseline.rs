@@ -37,10 +37,7 @@ pub(super) struct Servers {
 
 impl Servers {
     pub(super) fn new(cache: Arc<dyn Cache>, source: Option<Arc<dyn RowSource>>) -> Self {
-        Self {
-            cache,
-            database: source.filter(|source| !source.dialect().is_file()),
-        }
+        Self { cache, database: source.filter(|source| !source.dialect().is_file()) }
     }
 
     pub(super) async fn evicted(&self) -> Option<Evicted> {
@@ -56,12 +53,7 @@ impl Servers {
         let before = self.evicted().await;
         let (ping, vitals) = tokio::join!(self.first_pings(), self.first_vitals());
         let evicted = self.evicted().await;
-        Baseline {
-            ping,
-            vitals,
-            evictions: eviction_rate(before, evicted),
-            evicted,
-        }
+        Baseline { ping, vitals, evictions: eviction_rate(before, evicted), evicted }
     }
 
     async fn first_pings(&self) -> Option<Duration> {

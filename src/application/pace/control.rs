@@ -104,11 +104,7 @@ impl Control {
     }
 
     fn slow_down(&mut self, pressure: &Pressure, run: Throughput, now: Instant) {
-        let share = if pressure.share > 2.0 {
-            MUCH_SLOWER
-        } else {
-            SLOWER
-        };
+        let share = if pressure.share > 2.0 { MUCH_SLOWER } else { SLOWER };
         let from = match self.allowed {
             Some(allowed) => allowed.min(self.peak),
             // An old peak says nothing about the present load.
@@ -142,11 +138,7 @@ impl Control {
 
     pub(super) fn allowance(&self) -> Option<Allowance> {
         let (by, figure) = &self.why;
-        self.allowed.map(|rate| Allowance {
-            rate,
-            by: *by,
-            figure: figure.clone(),
-        })
+        self.allowed.map(|rate| Allowance { rate, by: *by, figure: figure.clone() })
     }
 }
 
@@ -167,13 +159,7 @@ mod tests {
     impl Shop {
         fn new(tolerates: f64, capacity: f64) -> Self {
             let now = Instant::now();
-            Self {
-                tolerates,
-                capacity,
-                control: Control::new(now),
-                now,
-                rates: Vec::new(),
-            }
+            Self { tolerates, capacity, control: Control::new(now), now, rates: Vec::new() }
         }
 
         /// Runs for `seconds` and returns the rates.
@@ -197,29 +183,15 @@ mod tests {
     }
 
     fn moving(present: f64, held: bool) -> Throughput {
-        Throughput {
-            now: present,
-            max: None,
-            moves: true,
-            held,
-        }
+        Throughput { now: present, max: None, moves: true, held }
     }
 
     fn standing() -> Throughput {
-        Throughput {
-            now: 0.0,
-            max: None,
-            moves: false,
-            held: false,
-        }
+        Throughput { now: 0.0, max: None, moves: false, held: false }
     }
 
     fn is(share: f64) -> Pressure {
-        Pressure {
-            share,
-            by: Limiter::DatabaseLatency,
-            figure: "4.1 ms".to_owned(),
-        }
+        Pressure { share, by: Limiter::DatabaseLatency, figure: "4.1 ms".to_owned() }
     }
 
     fn mean(rates: &[f64]) -> f64 {
@@ -231,10 +203,7 @@ mod tests {
         let mut shop = Shop::new(1e9, 300_000.0);
         let rates = shop.run(1);
         assert!(mean(rates) > 250_000.0, "{rates:?}");
-        assert!(
-            rates[10..].iter().all(|rate| *rate == 300_000.0),
-            "{rates:?}"
-        );
+        assert!(rates[10..].iter().all(|rate| *rate == 300_000.0), "{rates:?}");
         assert_eq!(shop.control.allowance(), None);
     }
 
@@ -245,9 +214,7 @@ mod tests {
         let rates = shop.run(10);
         let (least, most) = rates
             .iter()
-            .fold((f64::MAX, 0.0_f64), |(least, most), rate| {
-                (least.min(*rate), most.max(*rate))
-            });
+            .fold((f64::MAX, 0.0_f64), |(least, most), rate| (least.min(*rate), most.max(*rate)));
         assert!(least > 30_000.0 && most < 70_000.0, "{least} to {most}");
         assert!(mean(rates) > 42_000.0, "{}", mean(rates));
         let by = shop.control.allowance().map(|allowed| allowed.by);
@@ -310,10 +277,7 @@ mod tests {
     fn what_is_always_too_much_for_the_database_falls_to_the_floor() {
         let (mut control, mut now) = (Control::new(Instant::now()), Instant::now());
         let (mut rest, mut looked) = (Verdict::Known(is(5.0)), now);
-        let calm = Verdict::Known(Pressure {
-            by: Limiter::CacheLatency,
-            ..is(0.2)
-        });
+        let calm = Verdict::Known(Pressure { by: Limiter::CacheLatency, ..is(0.2) });
         for _ in 0..160 {
             now += PING_EVERY;
             if now - looked >= Duration::from_millis(500) {
@@ -333,10 +297,7 @@ mod tests {
     fn a_run_that_is_free_is_slowed_from_what_it_writes_lately() {
         let mut control = Control::new(Instant::now());
         (control.allowed, control.peak) = (None, 300_000.0);
-        let run = Throughput {
-            max: Some(4000.0),
-            ..moving(100.0, false)
-        };
+        let run = Throughput { max: Some(4000.0), ..moving(100.0, false) };
         control.observe(Some(&is(3.0)), run, Instant::now());
         assert_eq!(control.allowed, Some(2000.0));
     }

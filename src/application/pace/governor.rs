@@ -31,11 +31,7 @@ impl Governor {
         source: Option<Arc<dyn RowSource>>,
         given: GentleLimits,
     ) -> Self {
-        Self {
-            pace,
-            servers: Servers::new(cache, source),
-            given,
-        }
+        Self { pace, servers: Servers::new(cache, source), given }
     }
 
     /// Adjusts the rate while the run is gentle. Never returns.
@@ -126,12 +122,7 @@ impl Governor {
         let mut answered = !baseline.vitals.is_empty();
         loop {
             let pressed = tell.borrow().is_too_much();
-            sleep(if pressed {
-                PRESSED_VITALS_EVERY
-            } else {
-                VITALS_EVERY
-            })
-            .await;
+            sleep(if pressed { PRESSED_VITALS_EVERY } else { VITALS_EVERY }).await;
             let (now, vitals) = tokio::join!(self.servers.evicted(), self.servers.vitals());
             let evictions = eviction_rate(evicted, now);
             evicted = now.or(evicted);

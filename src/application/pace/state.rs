@@ -82,10 +82,7 @@ impl State {
             (keys as f64 / limit.rate, limit)
         });
         let of_bytes = self.bytes_rate.map(|rate| {
-            let (by, figure) = (
-                Limiter::BytesRate,
-                format!("{} bytes/s", grouped(rate as u64)),
-            );
+            let (by, figure) = (Limiter::BytesRate, format!("{} bytes/s", grouped(rate as u64)));
             (bytes as f64 / rate, Allowance { rate, by, figure })
         });
         let both = of_keys.into_iter().chain(of_bytes);
@@ -199,11 +196,8 @@ impl State {
             return;
         }
         self.gentle = gentle;
-        self.allowed = gentle.then(|| Allowance {
-            rate: MIN_RATE,
-            by: Limiter::Start,
-            figure: String::new(),
-        });
+        self.allowed =
+            gentle.then(|| Allowance { rate: MIN_RATE, by: Limiter::Start, figure: String::new() });
     }
 
     pub(super) fn throughput(&mut self, now: Instant) -> Throughput {
@@ -238,11 +232,7 @@ impl State {
             rate: self.rate.map(whole),
             bytes_rate: self.bytes_rate.map(whole),
             lowest_rate: self.lowest.map(whole),
-            limited_by: self
-                .held
-                .iter()
-                .map(|(by, held)| LimitedBy::new(*by, *held))
-                .collect(),
+            limited_by: self.held.iter().map(|(by, held)| LimitedBy::new(*by, *held)).collect(),
         })
     }
 }

@@ -54,10 +54,9 @@ impl Verdict {
     /// The same for the time until the next measurement: neither too high nor low enough to speed up.
     pub(super) fn until_measured(self) -> Self {
         match self {
-            Self::Known(pressure) => Self::Known(Pressure {
-                share: pressure.share.min(UNTIL_MEASURED),
-                ..pressure
-            }),
+            Self::Known(pressure) => {
+                Self::Known(Pressure { share: pressure.share.min(UNTIL_MEASURED), ..pressure })
+            }
             verdict => verdict,
         }
     }
@@ -88,9 +87,7 @@ impl Thresholds {
         let active = vitals.iter().rev().find_map(|vitals| vitals.active);
         let lag = vitals.iter().rev().find_map(|vitals| vitals.lag);
         Self {
-            cache_latency: given
-                .cache_latency
-                .or(baseline.ping.map(|ping| above(ping, 2, 1))),
+            cache_latency: given.cache_latency.or(baseline.ping.map(|ping| above(ping, 2, 1))),
             evictions: Some((evictions * 2.0).max(evictions + 100.0)),
             db_latency: given.db_latency.filter(|_| has_database).or(db_latency),
             // Later measurements include our own sessions.
@@ -129,11 +126,7 @@ impl Thresholds {
     /// The highest of the other pressures.
     fn pressure(&self, evictions: Option<f64>, vitals: Option<SourceVitals>) -> Option<Pressure> {
         let count = |by, now: Option<f64>, threshold: Option<f64>, unit: &str| {
-            Some(Pressure {
-                share: now? / threshold?,
-                by,
-                figure: format!("{:.0}{unit}", now?),
-            })
+            Some(Pressure { share: now? / threshold?, by, figure: format!("{:.0}{unit}", now?) })
         };
         let active = vitals.and_then(|v| v.active).map(|n| n as f64);
         let of_database = vitals.zip(self.db_latency).map(|(vitals, threshold)| {
@@ -168,28 +161,19 @@ mod tests {
     use super::*;
 
     fn is(share: f64) -> Pressure {
-        Pressure {
-            share,
-            by: Limiter::DatabaseLatency,
-            figure: "4.1 ms".to_owned(),
-        }
+        Pressure { share, by: Limiter::DatabaseLatency, figure: "4.1 ms".to_owned() }
     }
 
     #[test]
     fn one_late_ping_says_nothing() {
-        let thresholds = Thresholds {
-            cache_latency: Some(Duration::from_millis(2)),
-            ..Thresholds::default()
-        };
+        let thresholds =
+            Thresholds { cache_latency: Some(Duration::from_millis(2)), ..Thresholds::default() };
         let [fast, slow] = [1, 50].map(Duration::from_millis);
         let of = |pings: &[Duration]| thresholds.cache_pressure(pings).map(|p| p.share);
         assert_eq!(of(&[slow; 2]), None, "too few");
         assert_eq!(of(&[fast, slow, fast, slow, fast]), Some(0.5));
         assert_eq!(of(&[fast, slow, slow, fast, slow]), Some(25.0));
-        assert_eq!(
-            of(&[slow, slow, slow, fast, fast, fast, fast, fast]),
-            Some(0.5)
-        );
+        assert_eq!(of(&[slow, slow, slow, fast, fast, fast, fast, fast]), Some(0.5));
     }
 
     #[test]
@@ -202,11 +186,7 @@ mod tests {
             ..Thresholds::default()
         };
         let vitals = |latency, active, lag| {
-            Some(SourceVitals {
-                latency: Duration::from_millis(latency),
-                active,
-                lag,
-            })
+            Some(SourceVitals { latency: Duration::from_millis(latency), active, lag })
         };
         let worst = |evictions, vitals| {
             let pressure = thresholds.pressure(evictions, vitals);
@@ -215,19 +195,10 @@ mod tests {
         let is = |by, figure: &str, over| Some((by, figure.to_owned(), over));
         assert_eq!(worst(None, None), None);
         assert_eq!(worst(Some(250.0), None), is("evictions", "250/s", true));
-        assert_eq!(
-            worst(None, vitals(5, Some(4), None)),
-            is("database latency", "5.0 ms", false)
-        );
-        assert_eq!(
-            worst(None, vitals(5, Some(12), None)),
-            is("database sessions", "12", true)
-        );
+        assert_eq!(worst(None, vitals(5, Some(4), None)), is("database latency", "5.0 ms", false));
+        assert_eq!(worst(None, vitals(5, Some(12), None)), is("database sessions", "12", true));
         let behind = Some(Duration::from_secs(9));
-        assert_eq!(
-            worst(Some(50.0), vitals(5, Some(4), behind)),
-            is("replica lag", "9.0 s", true)
-        );
+        assert_eq!(worst(Some(50.0), vitals(5, Some(4), behind)), is("replica lag", "9.0 s", true));
     }
 
     #[test]
@@ -261,10 +232,7 @@ mod tests {
         let on_files = Thresholds::new(&Baseline::default(), &given, false);
         assert_eq!(on_files.db_latency, None);
         // A server that hangs at the start of the run gives no baseline.
-        let hangs = Baseline {
-            ping: Some(Duration::from_secs(1)),
-            ..Baseline::default()
-        };
+        let hangs = Baseline { ping: Some(Duration::from_secs(1)), ..Baseline::default() };
         let thresholds = Thresholds::new(&hangs, &GentleLimits::default(), true);
         assert_eq!(thresholds.cache_latency, Some(MAX_LATENCY));
     }

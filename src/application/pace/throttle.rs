@@ -38,11 +38,7 @@ impl Pace {
         &self,
         entries: BoxStream<'a, Result<EntryBatch, Failure>>,
     ) -> BoxStream<'a, Result<EntryBatch, Failure>> {
-        let throttled = Throttled {
-            pace: self.clone(),
-            entries,
-            held: None,
-        };
+        let throttled = Throttled { pace: self.clone(), entries, held: None };
         stream::unfold(throttled, |mut throttled| async move {
             let slice = throttled.next().await?;
             Some((slice, throttled))
@@ -190,11 +186,7 @@ mod tests {
     }
 
     fn pace(rate: Option<u64>, bytes_rate: Option<u64>) -> Pace {
-        Pace::new(&PaceLimits {
-            rate,
-            bytes_rate,
-            ..PaceLimits::default()
-        })
+        Pace::new(&PaceLimits { rate, bytes_rate, ..PaceLimits::default() })
     }
 
     /// Sends a batch with a simulated clock; returns the time of each slice in milliseconds, and its keys.
@@ -229,10 +221,7 @@ mod tests {
         assert_eq!(left, even);
         let report = pace.report().expect("it was limited");
         assert_eq!((report.rate, report.lowest_rate), (Some(1000), Some(1000)));
-        assert_eq!(
-            report.limited_by,
-            [LimitedBy::new(Limiter::Rate, Duration::from_millis(950))]
-        );
+        assert_eq!(report.limited_by, [LimitedBy::new(Limiter::Rate, Duration::from_millis(950))]);
     }
 
     #[test]
@@ -282,10 +271,7 @@ mod tests {
         let mut now = Instant::now();
         leave(&pace, &mut now, 1);
         assert_eq!(pace.now().limited_by, None);
-        assert!(matches!(
-            pace.state().turn(now),
-            Turn::Held(_, Limiter::Rate)
-        ));
+        assert!(matches!(pace.state().turn(now), Turn::Held(_, Limiter::Rate)));
         assert_eq!(pace.now().limited_by.as_deref(), Some("rate 1 keys/s"));
     }
 
@@ -345,10 +331,7 @@ mod tests {
 
     #[test]
     fn how_slowly_a_gentle_run_begins_is_not_what_it_writes() {
-        let pace = Pace::new(&PaceLimits {
-            gentle: true,
-            ..PaceLimits::default()
-        });
+        let pace = Pace::new(&PaceLimits { gentle: true, ..PaceLimits::default() });
         let mut now = Instant::now();
         leave(&pace, &mut now, 200);
         pace.change(Change::Halve);

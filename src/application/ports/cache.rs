@@ -73,10 +73,7 @@ pub trait Cache: Send + Sync {
         _batch: &EntryBatch,
         _picks: &[usize],
     ) -> Answer<Vec<Deletion>> {
-        unsupported(
-            "does not delete stale values",
-            "--no-verify-writes runs without this check",
-        )
+        unsupported("does not delete stale values", "--no-verify-writes runs without this check")
     }
 
     /// Refreshes the TTL of keys ([`Ttl::millis_for`]); for each, in order, whether it exists.
@@ -232,11 +229,7 @@ pub struct Headroom {
 
 impl Headroom {
     pub fn unknown(why: &str) -> Self {
-        Self {
-            used: Err(why.to_owned()),
-            max: Err(why.to_owned()),
-            policy: Err(why.to_owned()),
-        }
+        Self { used: Err(why.to_owned()), max: Err(why.to_owned()), policy: Err(why.to_owned()) }
     }
 
     /// Bytes that are free; `None`: there is no limit, or it is not known.

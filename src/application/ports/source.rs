@@ -104,10 +104,7 @@ pub struct Sources {
 impl Sources {
     /// One database for both.
     pub fn one(source: Arc<dyn RowSource>) -> Self {
-        Self {
-            bulk: Arc::clone(&source),
-            primary: source,
-        }
+        Self { bulk: Arc::clone(&source), primary: source }
     }
 
     /// Where a definition's rows come from.
@@ -117,10 +114,7 @@ impl Sources {
             RowSecurity::Refuse => Arc::clone(source),
             RowSecurity::Apply => source.filtered().unwrap_or_else(|| Arc::clone(source)),
         };
-        Self {
-            bulk: with(&self.bulk),
-            primary: with(&self.primary),
-        }
+        Self { bulk: with(&self.bulk), primary: with(&self.primary) }
     }
 
     /// Whether the operator names another server as the primary.
@@ -195,10 +189,7 @@ impl Query {
 
     /// A query that gives a number.
     pub fn counting(label: impl Into<String>, sql: String) -> Self {
-        Self {
-            brief: true,
-            ..Self::new(label, sql, Arc::new([Column::integer("n")]))
-        }
+        Self { brief: true, ..Self::new(label, sql, Arc::new([Column::integer("n")])) }
     }
 
     /// The number that it gives.

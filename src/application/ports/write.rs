@@ -63,11 +63,7 @@ pub struct Checked {
 
 impl Written {
     pub fn new(outcomes: Vec<WriteOutcome>) -> Self {
-        Self {
-            outcomes,
-            fatal: None,
-            checked: Checked::default(),
-        }
+        Self { outcomes, fatal: None, checked: Checked::default() }
     }
 
     /// What is at each entry's key, where it was inspected and not written.
@@ -76,9 +72,7 @@ impl Written {
             WriteOutcome::Inspected(inspected) => Some(inspected.clone()),
             _ => None,
         });
-        inspected
-            .collect::<Option<Vec<_>>>()
-            .filter(|all| !all.is_empty())
+        inspected.collect::<Option<Vec<_>>>().filter(|all| !all.is_empty())
     }
 
     /// A batch of which no outcome is known.

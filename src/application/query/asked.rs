@@ -80,11 +80,7 @@ pub(super) fn rows_of(
     source: &dyn RowSource,
 ) -> Option<BoxStream<'static, Result<RowBatch, Failure>>> {
     let columns = prepared.key_columns();
-    let Reading {
-        composer,
-        pick,
-        layout,
-    } = reading;
+    let Reading { composer, pick, layout } = reading;
     let mut params = prepared.params.clone();
     let sql = if columns.is_empty() {
         composer.all(pick, prepared.definition.limit)
@@ -94,8 +90,5 @@ pub(super) fn rows_of(
         let condition = key_query::condition(dialect, &columns, &readings, &mut params)?;
         composer.matching(pick, &condition)
     };
-    Some(source.rows(Query {
-        brief: true,
-        ..prepared.query(sql, params, layout)
-    }))
+    Some(source.rows(Query { brief: true, ..prepared.query(sql, params, layout) }))
 }

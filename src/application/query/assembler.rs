@@ -163,8 +163,7 @@ impl<'a> Assembler<'a> {
                     let constants = layout.styles.constants.iter();
                     let constants = constants.map(|(name, text)| (name.as_bytes(), text.into()));
                     let fields = constants.chain(fields);
-                    self.batch
-                        .push_collection(&self.key, Collection::Hash, fields);
+                    self.batch.push_collection(&self.key, Collection::Hash, fields);
                 }
             }
             Shape::Json => self.batch.push_document(&self.key, |out| {
@@ -173,13 +172,11 @@ impl<'a> Assembler<'a> {
                 double::check_document(&out[start..])
             })?,
             _ => {
-                self.batch
-                    .push_text(&self.key, |out| layout.object(row, out))?;
+                self.batch.push_text(&self.key, |out| layout.object(row, out))?;
             }
         }
         if self.batch.len() > entries {
-            self.batch
-                .stamp(version, layout.location(row, self.dialect));
+            self.batch.stamp(version, layout.location(row, self.dialect));
             self.batch.set_ends(&self.ends);
         }
         self.keys += 1;
@@ -187,22 +184,12 @@ impl<'a> Assembler<'a> {
     }
 
     fn opened(&self, key: Vec<u8>) -> Open {
-        Open {
-            key,
-            ends: Vec::new(),
-            value: collector(self.layout),
-            version: None,
-            error: None,
-        }
+        Open { key, ends: Vec::new(), value: collector(self.layout), version: None, error: None }
     }
 
     fn push_to_open(&mut self, row: Row<'_>) {
         let has_key = self.open.as_ref().is_some_and(|open| open.key == self.key);
-        let goes_on = has_key
-            && self
-                .open
-                .as_ref()
-                .is_some_and(|open| open.ends == self.ends);
+        let goes_on = has_key && self.open.as_ref().is_some_and(|open| open.ends == self.ends);
         if !goes_on {
             self.close();
             let why = match has_key {
@@ -213,11 +200,8 @@ impl<'a> Assembler<'a> {
                 }
             };
             let error = self.is_repeated().then(|| why.to_owned());
-            self.open = Some(Open {
-                ends: self.ends.clone(),
-                error,
-                ..self.opened(self.key.clone())
-            });
+            self.open =
+                Some(Open { ends: self.ends.clone(), error, ..self.opened(self.key.clone()) });
         }
         let Some(open) = &mut self.open else { return };
         if open.error.is_none() {

@@ -56,14 +56,7 @@ impl<'a> Rest<'a> {
         reading: Reading<'a>,
         row_limit: Option<u64>,
     ) -> Self {
-        Self {
-            prepared,
-            order,
-            reading,
-            row_limit,
-            last: None,
-            losses: 0,
-        }
+        Self { prepared, order, reading, row_limit, last: None, losses: 0 }
     }
 
     /// The rows from the last one on, that one again.
@@ -72,32 +65,24 @@ impl<'a> Rest<'a> {
         if self.losses > MAX_LOSSES {
             return None;
         }
-        let Reading {
-            composer,
-            pick,
-            layout,
-        } = self.reading;
+        let Reading { composer, pick, layout } = self.reading;
         let (sql, params) = match &self.last {
-            None => (
-                composer.all(pick, self.row_limit),
-                self.prepared.params.clone(),
-            ),
+            None => (composer.all(pick, self.row_limit), self.prepared.params.clone()),
             Some(last) => {
                 let row = last.row(last.len().checked_sub(1)?);
                 let mut params = self.prepared.params.clone();
                 let condition = self.order.at_or_after(row, &mut params)?;
                 let left = |limit: u64| limit.saturating_sub(assembler.rows) + OVERLAP;
                 assembler.is_resumed = true;
-                (
-                    composer.rest(pick, &condition, self.row_limit.map(left)),
-                    params,
-                )
+                (composer.rest(pick, &condition, self.row_limit.map(left)), params)
             }
         };
-        Some(self.prepared.sources.bulk.rows(Query {
-            resumable: true,
-            ..self.prepared.query(sql, params, layout)
-        }))
+        Some(
+            self.prepared
+                .sources
+                .bulk
+                .rows(Query { resumable: true, ..self.prepared.query(sql, params, layout) }),
+        )
     }
 
     /// Whether the limit is reached, which the database counted while the stream was whole.
@@ -108,13 +93,7 @@ impl<'a> Rest<'a> {
 
 impl<'a> Assembly<'a> {
     pub(super) fn new(rows: Option<Rows>, assembler: Assembler<'a>) -> Self {
-        Self {
-            rows,
-            assembler,
-            warnings: Vec::new(),
-            limit: None,
-            rest: None,
-        }
+        Self { rows, assembler, warnings: Vec::new(), limit: None, rest: None }
     }
 
     /// A whole selection: at most `limit` keys of it.
@@ -124,11 +103,7 @@ impl<'a> Assembly<'a> {
         limit: Option<u64>,
         rest: Option<Rest<'a>>,
     ) -> Self {
-        Self {
-            limit,
-            rest,
-            ..Self::new(Some(rows), assembler)
-        }
+        Self { limit, rest, ..Self::new(Some(rows), assembler) }
     }
 
     pub(super) fn into_stream(self) -> BoxStream<'a, Result<EntryBatch, Failure>> {

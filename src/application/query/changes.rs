@@ -59,10 +59,7 @@ impl Changes {
         let keys = self.prepared.sources.bulk.unique_keys(table).await;
         let mut keys = keys.map_err(|failure| failure.to_string())?;
         if !self.prepared.dialect().grammar().is_case_sensitive {
-            let all = keys
-                .others
-                .iter_mut()
-                .chain([&mut keys.primary, &mut keys.texts]);
+            let all = keys.others.iter_mut().chain([&mut keys.primary, &mut keys.texts]);
             all.flatten().for_each(|name| name.make_ascii_lowercase());
         }
         Ok(keys)
@@ -83,13 +80,7 @@ impl Changes {
 #[async_trait]
 impl Tracked for Changes {
     fn fingerprint(&self) -> String {
-        let Prepared {
-            definition,
-            layout,
-            sql,
-            params,
-            ..
-        } = self.prepared.as_ref();
+        let Prepared { definition, layout, sql, params, .. } = self.prepared.as_ref();
         // A hasher with fixed keys: the same text gives the same fingerprint in every process.
         let mut hasher = std::hash::DefaultHasher::new();
         let text = format!(
@@ -115,9 +106,7 @@ impl Tracked for Changes {
     async fn scan(&self) -> Result<ChangeScan, String> {
         let definition = &self.prepared.definition;
         let since = Since::new(0, Duration::ZERO);
-        let changed_at = self
-            .changed_at()
-            .ok_or("it does not select `_changed_at`")?;
+        let changed_at = self.changed_at().ok_or("it does not select `_changed_at`")?;
         if self.select_changes(ChangeScan::Keys, since).is_none() {
             let declared = &changed_at.declared;
             return Err(format!(

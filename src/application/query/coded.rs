@@ -28,11 +28,7 @@ impl CodedStrategy {
     /// `spec`: as its definition says it, without the prefix.
     pub fn new(inner: Arc<dyn WarmupStrategy>, mut spec: StrategySpec, prefix: &str) -> Self {
         spec.key = spec.key.with_prefix(prefix);
-        Self {
-            inner,
-            spec,
-            prefix: prefix.to_owned(),
-        }
+        Self { inner, spec, prefix: prefix.to_owned() }
     }
 
     fn without_prefix(&self, wanted: &Wanted) -> Wanted {
@@ -105,10 +101,7 @@ impl WarmupStrategy for CodedStrategy {
     async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {
         let bare = entries.iter().map(|entry| {
             let key = entry.key.strip_prefix(self.prefix.as_bytes());
-            Entry {
-                key: key.unwrap_or(entry.key),
-                ..*entry
-            }
+            Entry { key: key.unwrap_or(entry.key), ..*entry }
         });
         self.inner.versions(&bare.collect::<Vec<_>>()).await
     }
@@ -137,12 +130,7 @@ impl<'a> Sieve<'a> {
                 (Some(names.collect()), u64::MAX)
             }
         };
-        Self {
-            strategy,
-            named,
-            left,
-            batch_size: ask.batch_size.max(1),
-        }
+        Self { strategy, named, left, batch_size: ask.batch_size.max(1) }
     }
 
     fn pass(&mut self, mut given: EntryBatch) -> Vec<EntryBatch> {
@@ -161,11 +149,7 @@ impl<'a> Sieve<'a> {
             let key = [self.strategy.prefix.as_bytes(), entry.key].concat();
             let text = String::from_utf8_lossy(&key);
             if let Err(error) = self.check(&key) {
-                self.fail(
-                    &mut part,
-                    String::from_utf8_lossy(entry.key).into_owned(),
-                    error,
-                );
+                self.fail(&mut part, String::from_utf8_lossy(entry.key).into_owned(), error);
             } else if self.left > 0 && self.is_asked(&text) {
                 self.left -= 1;
                 let (key, ends) = (key.as_slice(), &[][..]);
@@ -224,9 +208,7 @@ impl<'a> Sieve<'a> {
     fn rest(self) -> EntryBatch {
         let mut batch = EntryBatch::default();
         let absent = self.named.into_iter().flatten();
-        batch
-            .absent
-            .extend(absent.map(|key| printable(key.as_bytes())));
+        batch.absent.extend(absent.map(|key| printable(key.as_bytes())));
         batch
     }
 }
@@ -247,10 +229,7 @@ mod tests {
 
         fn entries(&self, _: Ask) -> Entries<'_> {
             let mut batch = EntryBatch::default();
-            let failed = self.1.clone().map(|key| KeyError {
-                key,
-                error: "no value".to_owned(),
-            });
+            let failed = self.1.clone().map(|key| KeyError { key, error: "no value".to_owned() });
             batch.failed.extend(failed);
             for key in ["word:a", "word:b", "other:c", "word:d"] {
                 batch.push_json(key, &key);
@@ -267,20 +246,12 @@ mod tests {
     fn given_of(ask: Ask, fails: Option<String>) -> Vec<[Vec<String>; 3]> {
         let spec = StrategySpec::new("own", "words", "word:{word}").expect("a template");
         let coded = CodedStrategy::new(Arc::new(Words(spec.clone(), fails)), spec, "eu:");
-        let batches: Vec<_> = coded
-            .entries(ask)
-            .try_collect()
-            .now_or_never()
-            .expect("ready")
-            .expect("entries");
+        let batches: Vec<_> =
+            coded.entries(ask).try_collect().now_or_never().expect("ready").expect("entries");
         let keys = |batch: &EntryBatch| {
             let key = |entry: Entry<'_>| String::from_utf8_lossy(entry.key).into_owned();
             let failed = batch.failed.iter().map(|failed| failed.key.clone());
-            [
-                batch.iter().map(key).collect(),
-                failed.collect(),
-                batch.absent.clone(),
-            ]
+            [batch.iter().map(key).collect(), failed.collect(), batch.absent.clone()]
         };
         let batches = batches.iter().filter(|batch| !batch.is_void());
         batches.map(keys).collect()

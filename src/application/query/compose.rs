@@ -99,9 +99,7 @@ impl Composer<'_> {
         let (what, limit) = match (self.definition.spec.value, keys.as_slice()) {
             (value, []) if value.groups_rows() => ("1".to_owned(), Some(1)),
             (value, keys) if value.groups_rows() => {
-                let columns = keys
-                    .iter()
-                    .map(|key| self.dialect.bytewise(&self.quoted(key)));
+                let columns = keys.iter().map(|key| self.dialect.bytewise(&self.quoted(key)));
                 let columns = columns.collect::<Vec<_>>().join(", ");
                 (format!("DISTINCT {columns}"), limit)
             }
@@ -144,9 +142,7 @@ impl Composer<'_> {
     /// 1, or 0 of a row that has not changed since a moment.
     fn changed(&self, changed_at: &Column, since: Since) -> Option<String> {
         let column = self.quoted(&changed_at.name);
-        let changed = self
-            .dialect
-            .changed_since(&column, &changed_at.declared, since)?;
+        let changed = self.dialect.changed_since(&column, &changed_at.declared, since)?;
         Some(format!("CASE WHEN {changed} THEN 1 ELSE 0 END"))
     }
 
@@ -158,18 +154,14 @@ impl Composer<'_> {
         since: Since,
     ) -> Option<String> {
         let column = self.quoted(&table.changed_at);
-        let changed = self
-            .dialect
-            .changed_since(&column, &changed_at.declared, since)?;
+        let changed = self.dialect.changed_since(&column, &changed_at.declared, since)?;
         let keys = table.key.iter().zip(self.definition.spec.key.columns());
         let keys = keys.map(|(column, name)| {
             format!("{} AS {}", self.quoted(column), self.dialect.quote(name))
         });
         let keys = keys.collect::<Vec<_>>().join(", ");
         let name = &table.table.name;
-        Some(format!(
-            "SELECT {keys}, 1 AS is_changed FROM {name} q WHERE {changed}"
-        ))
+        Some(format!("SELECT {keys}, 1 AS is_changed FROM {name} q WHERE {changed}"))
     }
 
     /// The versions of some rows, whichever come first.

@@ -19,9 +19,7 @@ pub(super) struct KeyColumn<'a> {
 
 /// Why the keys of some columns cannot be looked up again, for people; `None`: they can.
 pub(super) fn opaque(dialect: Dialect, columns: &[KeyColumn<'_>]) -> Option<String> {
-    let column = columns
-        .iter()
-        .find(|column| !is_comparable(dialect, column))?;
+    let column = columns.iter().find(|column| !is_comparable(dialect, column))?;
     let Column { name, declared, .. } = column.column;
     let kind = match declared.as_str() {
         "" => String::new(),
@@ -124,11 +122,7 @@ fn is_in(
     let values = values.iter();
     let values = values.flat_map(|value| dialect.alternatives(column, hint, value, params));
     let values: Vec<String> = values.collect();
-    format!(
-        "{} IN ({})",
-        quoted(dialect, &column.name),
-        values.join(", ")
-    )
+    format!("{} IN ({})", quoted(dialect, &column.name), values.join(", "))
 }
 
 /// One of several conditions, nested as little as can be: databases limit how deep they may be.
@@ -149,11 +143,7 @@ mod tests {
     use crate::infrastructure::source::dialects::{MYSQL, POSTGRES, SQLITE};
 
     fn column(kind: ColumnKind, declared: &str) -> Column {
-        Column {
-            name: "k".to_owned(),
-            kind,
-            declared: declared.to_owned(),
-        }
+        Column { name: "k".to_owned(), kind, declared: declared.to_owned() }
     }
 
     fn other(name: &str) -> Column {
@@ -186,21 +176,14 @@ mod tests {
             assert!(why(SQLITE, &other(name), None).is_some(), "{name}");
         }
         let said = why(SQLITE, &other("DATETIME"), None).expect("why");
-        assert!(
-            said.contains("k (DATETIME)") && said.contains("CAST"),
-            "{said}"
-        );
+        assert!(said.contains("k (DATETIME)") && said.contains("CAST"), "{said}");
     }
 
     #[test]
     fn a_value_fits_a_column_that_can_hold_it() {
         for (column, yes, no) in [
             (column(ColumnKind::Integer, "INT4"), "-7", "7a"),
-            (
-                other("UUID"),
-                "550e8400-e29b-41d4-a716-446655440000",
-                "b:550e8400",
-            ),
+            (other("UUID"), "550e8400-e29b-41d4-a716-446655440000", "b:550e8400"),
             (other("NUMERIC"), "12.50", "a-12"),
             (other("DATE"), "2026-01-31", "x-2026-01-31"),
             (other("TIMESTAMP"), "2026-01-31T10:00:00", "2026-01-31"),
@@ -216,10 +199,7 @@ mod tests {
     #[test]
     fn keys_are_asked_for_by_all_that_they_may_be_stored_as() {
         let plain = column(ColumnKind::Integer, "INTEGER");
-        let key = KeyColumn {
-            column: &plain,
-            hint: None,
-        };
+        let key = KeyColumn { column: &plain, hint: None };
         let ask = |dialect, values: &[&str]| {
             let keys: Vec<Vec<String>> = values.iter().map(|v| vec![(*v).to_owned()]).collect();
             let mut params = Vec::new();
@@ -229,15 +209,9 @@ mod tests {
         };
         assert_eq!(ask(POSTGRES, &["1", "2"]), ("q.\"k\" = ANY($1)".into(), 1));
         assert_eq!(ask(MYSQL, &["1", "2"]), ("q.`k` IN (?, ?)".into(), 2));
-        assert_eq!(
-            ask(SQLITE, &["1", "A12", "1.5"]),
-            ("q.\"k\" IN (?, ?, ?, ?, 1.5e0)".into(), 4)
-        );
+        assert_eq!(ask(SQLITE, &["1", "A12", "1.5"]), ("q.\"k\" IN (?, ?, ?, ?, 1.5e0)".into(), 4));
         let float = other("FLOAT");
-        let float = KeyColumn {
-            column: &float,
-            hint: None,
-        };
+        let float = KeyColumn { column: &float, hint: None };
         let value = MYSQL.alternatives(float.column, None, "0.1", &mut Vec::new());
         assert_eq!(value, ["1.0000000149011612e-1"]);
         let many: Vec<String> = (0..5).map(|n| n.to_string()).collect();

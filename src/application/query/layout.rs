@@ -91,11 +91,7 @@ impl Layout {
             let known: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
             Wrong::no_column(field, name, &known)
         };
-        let key = definition
-            .spec
-            .key
-            .bind(index)
-            .map_err(|name| missing("key", &name))?;
+        let key = definition.spec.key.bind(index).map_err(|name| missing("key", &name))?;
         let is_document = |column: &Column| documents.contains(&column.name.to_ascii_lowercase());
         let document = |column| is_document(column).then_some(Hint::Json);
         let mut hints: Vec<Option<Hint>> = columns.iter().map(document).collect();
@@ -247,9 +243,7 @@ impl Layout {
     /// column.
     pub fn keys_and(&self, definition: &Definition, column: &str) -> Option<Self> {
         let names = definition.spec.key.columns();
-        let keys = self
-            .only(definition, &names)
-            .filter(|_| !names.is_empty())?;
+        let keys = self.only(definition, &names).filter(|_| !names.is_empty())?;
         let columns = keys.columns.iter().cloned();
         Some(Self {
             stored: vec![(names.len(), column.to_owned(), Vec::new())],

@@ -24,11 +24,7 @@ pub(super) struct Located {
 
 impl Located {
     pub(super) async fn new(prepared: &Prepared) -> Option<Self> {
-        let Prepared {
-            definition,
-            sources,
-            ..
-        } = prepared;
+        let Prepared { definition, sources, .. } = prepared;
         let is_row = !definition.spec.value.groups_rows();
         let is_plain = matches!(definition.tracking, Tracking::Rows(..)) && is_row;
         // Another server may keep its rows elsewhere.
@@ -37,22 +33,12 @@ impl Located {
         }
         let dialect = prepared.dialect();
         let located = dialect.locate(&prepared.sql)?;
-        let composer = Composer {
-            sql: &located.read,
-            ..prepared.composer()
-        };
+        let composer = Composer { sql: &located.read, ..prepared.composer() };
         // The rows of a view lie nowhere.
-        let columns = sources
-            .bulk
-            .describe(&composer.all(Pick::All, None), &prepared.params)
-            .await
-            .ok()?;
+        let columns =
+            sources.bulk.describe(&composer.all(Pick::All, None), &prepared.params).await.ok()?;
         let layout = Layout::new(definition, columns, &definition.documents).ok()?;
-        layout.is_versioned().then_some(Self {
-            sql: located.read,
-            find: located.find,
-            layout,
-        })
+        layout.is_versioned().then_some(Self { sql: located.read, find: located.find, layout })
     }
 
     /// Takes the versions of rows that have not moved since they were read.
@@ -63,24 +49,18 @@ impl Located {
         layout: &Layout,
         versions: &mut Versions<'_>,
     ) -> Result<(), Failure> {
-        let locations: Vec<u64> = entries
-            .iter()
-            .filter_map(|entry| entry.row_location)
-            .collect();
+        let locations: Vec<u64> = entries.iter().filter_map(|entry| entry.row_location).collect();
         if locations.is_empty() {
             return Ok(());
         }
         let (dialect, mut params) = (prepared.dialect(), prepared.params.clone());
         let is_there = dialect.is_at(&locations, &mut params);
-        let composer = Composer {
-            sql: &self.find,
-            ..prepared.composer()
-        };
+        let composer = Composer { sql: &self.find, ..prepared.composer() };
         let sql = composer.matching(Pick::Versions, &is_there);
-        let mut rows = prepared.sources.primary.rows(Query {
-            brief: true,
-            ..prepared.query(sql, params, layout)
-        });
+        let mut rows = prepared
+            .sources
+            .primary
+            .rows(Query { brief: true, ..prepared.query(sql, params, layout) });
         while let Some(batch) = rows.try_next().await? {
             versions.take(&batch);
         }

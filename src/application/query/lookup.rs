@@ -40,11 +40,7 @@ impl<'a> Lookups<'a> {
                 Err(failed) => unknown.failed.push(failed),
             }
         }
-        let queue = groups(
-            self.prepared,
-            keys,
-            KEYS_A_QUERY.min(self.batch_size).max(1),
-        );
+        let queue = groups(self.prepared, keys, KEYS_A_QUERY.min(self.batch_size).max(1));
         let state: State<'a> = (queue, None, 0);
         let found = stream::try_unfold(state, move |state| self.next(state));
         let unknown = (!unknown.is_void()).then_some(Ok(unknown));
@@ -94,10 +90,7 @@ impl<'a> Lookups<'a> {
         let dialect = self.prepared.dialect();
         let assembler = Assembler::new(self.reading.layout, dialect, self.batch_size);
         Lookup {
-            missing: keys
-                .iter()
-                .map(|key| key.key.clone().into_bytes())
-                .collect(),
+            missing: keys.iter().map(|key| key.key.clone().into_bytes()).collect(),
             keys,
             assembly: Assembly::new(rows, assembler),
             ended: false,
@@ -106,9 +99,7 @@ impl<'a> Lookups<'a> {
 
     fn casts_keys(self) -> bool {
         let columns = self.prepared.key_columns();
-        columns
-            .iter()
-            .any(|column| matches!(column.column.kind, ColumnKind::Other(_)))
+        columns.iter().any(|column| matches!(column.column.kind, ColumnKind::Other(_)))
     }
 }
 
@@ -131,9 +122,7 @@ impl Lookup<'_> {
         }
         self.ended = true;
         let mut batch = EntryBatch::default();
-        batch
-            .absent
-            .extend(self.missing.drain().map(|key| printable(&key)));
+        batch.absent.extend(self.missing.drain().map(|key| printable(&key)));
         batch.absent.sort_unstable();
         Ok(Some(batch))
     }
@@ -157,28 +146,19 @@ impl Lookup<'_> {
             wanted.push(entry);
         }
         let mut found = |shown: &str| {
-            let key = self
-                .missing
-                .iter()
-                .find(|key| printable(key) == shown)
-                .cloned();
+            let key = self.missing.iter().find(|key| printable(key) == shown).cloned();
             key.is_some_and(|key| self.missing.remove(&key))
         };
         let absent = batch.absent.into_iter();
         wanted.absent.extend(absent.filter(|key| found(key)));
         let failures = batch.failed.into_iter();
-        wanted
-            .failed
-            .extend(failures.filter(|failure| found(&failure.key)));
+        wanted.failed.extend(failures.filter(|failure| found(&failure.key)));
         wanted
     }
 }
 
 fn failed(key: &str, failure: &Failure) -> EntryBatch {
     let mut batch = EntryBatch::default();
-    batch.failed.push(KeyError {
-        key: printable(key.as_bytes()),
-        error: failure.why.clone(),
-    });
+    batch.failed.push(KeyError { key: printable(key.as_bytes()), error: failure.why.clone() });
     batch
 }

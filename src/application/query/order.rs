@@ -26,10 +26,7 @@ pub(super) fn in_key_order(definition: &Definition) -> Option<Definition> {
     if !definition.order_by.is_empty() || keys.is_empty() {
         return None;
     }
-    Some(Definition {
-        order_by: OrderBy::columns(&keys),
-        ..definition.clone()
-    })
+    Some(Definition { order_by: OrderBy::columns(&keys), ..definition.clone() })
 }
 
 impl Order {
@@ -130,19 +127,13 @@ mod tests {
     use crate::infrastructure::source::dialects::{MYSQL, POSTGRES};
 
     fn column(name: &str, kind: ColumnKind, declared: &str) -> Column {
-        Column {
-            name: name.to_owned(),
-            kind,
-            declared: declared.to_owned(),
-        }
+        Column { name: name.to_owned(), kind, declared: declared.to_owned() }
     }
 
     fn condition(dialect: Dialect, order_by: &str, cells: [&str; 2]) -> Option<String> {
-        let columns: Columns = [
-            column("rank", ColumnKind::Integer, "INT8"),
-            column("id", ColumnKind::Text, "TEXT"),
-        ]
-        .into();
+        let columns: Columns =
+            [column("rank", ColumnKind::Integer, "INT8"), column("id", ColumnKind::Text, "TEXT")]
+                .into();
         let order_by: OrderBy = order_by.parse().ok()?;
         let terms = order_by.0.iter();
         let terms = terms.map(|term| Term::of(term, dialect, &columns));
@@ -161,10 +152,7 @@ mod tests {
     #[test]
     fn a_condition_takes_the_last_row_and_all_that_sort_after_it() {
         let postgres = |order, cells| condition(POSTGRES, order, cells).expect("exact");
-        assert_eq!(
-            postgres("id", ["1", "\"a\""]),
-            "(q.\"id\" >= $1 OR q.\"id\" IS NULL)"
-        );
+        assert_eq!(postgres("id", ["1", "\"a\""]), "(q.\"id\" >= $1 OR q.\"id\" IS NULL)");
         assert_eq!(
             postgres("rank DESC, id DESC", ["7", "\"a\""]),
             "((q.\"rank\" <= $1 AND (q.\"rank\" < $2 OR ((q.\"id\" <= $3)))))"

@@ -50,31 +50,18 @@ impl Prepared {
                 .hint(format!("add sql.{name} or sql.any to the definition")));
         };
         let params = params(&statement, &definition);
-        let run = Run {
-            statement: &statement,
-            params: &params,
-            source,
-        };
+        let run = Run { statement: &statement, params: &params, source };
         let columns = run.describe(&definition).await?;
         let documents = documents(&definition, source).await?;
         definition.order_by = run.order_by(&definition, &columns).await?;
         let layout = Layout::new(&definition, columns, &documents)
             .map_err(|wrong| Self::misfit(&definition, &wrong))?;
         let opaque = key_query::opaque(dialect, &layout.key_columns(&definition));
-        Ok(Self {
-            definition,
-            layout,
-            sql: statement.sql.text,
-            params,
-            sources,
-            opaque,
-        })
+        Ok(Self { definition, layout, sql: statement.sql.text, params, sources, opaque })
     }
 
     fn misfit(definition: &Definition, wrong: &Wrong) -> Failure {
-        definition
-            .written
-            .fault(&definition.spec.id.to_string(), wrong)
+        definition.written.fault(&definition.spec.id.to_string(), wrong)
     }
 
     /// Where the SQL is written.
@@ -181,13 +168,7 @@ fn params(statement: &Statement, definition: &Definition) -> Vec<Param> {
 
 fn composer<'a>(definition: &'a Definition, sql: &'a str, dialect: Dialect) -> Composer<'a> {
     let (with, sql) = sql.split_at(definition.with_bytes);
-    Composer {
-        definition,
-        dialect,
-        with,
-        sql,
-        columns: &[],
-    }
+    Composer { definition, dialect, with, sql, columns: &[] }
 }
 
 /// A definition's SQL on a database, which tells what of the definition does not fit.
@@ -231,10 +212,7 @@ impl Run<'_> {
         let is_odd = |column: &Column| matches!(column.kind, ColumnKind::Other(_));
         // Not every type has an order.
         if columns.iter().filter(sorts).any(is_odd) {
-            let definition = &Definition {
-                order_by: bound.clone(),
-                ..definition.clone()
-            };
+            let definition = &Definition { order_by: bound.clone(), ..definition.clone() };
             let query = self.composer(definition).all(Pick::All, None);
             if let Err(failure) = self.source.describe(&query, self.params).await {
                 let from = (query.as_str(), self.source);
@@ -269,11 +247,7 @@ pub(super) async fn refused(
     let hint = missing::hint(&failure, query, source, is_shipped).await;
     let cause = (failure.missing == Some(Missing::Table)).then(|| failure.why.clone());
     let wrong = Wrong::new(field, failure.why).within(place);
-    Failure {
-        hint: hint.or(failure.hint),
-        cause,
-        ..Prepared::misfit(definition, &wrong)
-    }
+    Failure { hint: hint.or(failure.hint), cause, ..Prepared::misfit(definition, &wrong) }
 }
 
 /// The columns that are documents though the database calls them texts, in lower case.

@@ -76,26 +76,17 @@ async fn values(
     let params: Vec<Param> = params.map(Param::from).collect();
     let columns = source.describe(&statement.sql.text, &params).await?;
     let [column] = &columns[..] else {
-        let why = format!(
-            "the query returns {} columns, and must return one",
-            columns.len()
-        );
+        let why = format!("the query returns {} columns, and must return one", columns.len());
         return Err(failed(why));
     };
     let is_number = column.kind == ColumnKind::Integer;
     let (label, sql) = (definition.spec.id.to_string(), statement.sql.text.clone());
-    let mut rows = source.rows(Query {
-        params,
-        brief: true,
-        ..Query::new(label, sql, columns.clone())
-    });
+    let mut rows =
+        source.rows(Query { params, brief: true, ..Query::new(label, sql, columns.clone()) });
     let mut values = Vec::new();
     while let Some(batch) = rows.try_next().await? {
         for i in 0..batch.len() {
-            let text = batch
-                .row(i)
-                .text(0)
-                .map_err(|why| failed(why.to_string()))?;
+            let text = batch.row(i).text(0).map_err(|why| failed(why.to_string()))?;
             let text = text.ok_or_else(|| failed("a value is NULL".to_owned()))?;
             let mut text = String::from_utf8_lossy(&text).into_owned();
             // PostgreSQL fills up a `char(n)` with blanks, and compares it without them.

@@ -45,12 +45,7 @@ pub struct QueryStrategy {
 impl QueryStrategy {
     pub async fn new(prepared: Prepared) -> Self {
         let prepared = Arc::new(prepared);
-        let Prepared {
-            definition,
-            layout,
-            opaque,
-            ..
-        } = prepared.as_ref();
+        let Prepared { definition, layout, opaque, .. } = prepared.as_ref();
         Self {
             keys: layout.keys_only(definition),
             versions: layout.versions(definition).filter(|_| opaque.is_none()),
@@ -75,11 +70,7 @@ impl QueryStrategy {
                 (Pick::Columns(&layout.columns), layout)
             }
         };
-        Reading {
-            composer,
-            pick,
-            layout,
-        }
+        Reading { composer, pick, layout }
     }
 
     /// The selection, at most `limit` keys of it.
@@ -92,10 +83,7 @@ impl QueryStrategy {
         let order = |definition| Order::of(definition, dialect, &layout.columns, is_plain);
         let in_order = ask.in_order || prepared.sources.bulk.is_blind();
         // With a limit another order would select other rows.
-        let by_key = self
-            .by_key
-            .as_ref()
-            .filter(|_| in_order && row_limit.is_none());
+        let by_key = self.by_key.as_ref().filter(|_| in_order && row_limit.is_none());
         let order = match by_key.and_then(|by_key| Some((by_key, order(by_key)?))) {
             Some((by_key, order)) => {
                 reading.composer.definition = by_key;
@@ -172,9 +160,7 @@ impl WarmupStrategy for QueryStrategy {
         let prepared = self.prepared.as_ref();
         let mut versions = Versions::new(entries, layout);
         if let Some(located) = &self.located {
-            located
-                .versions(prepared, entries, layout, &mut versions)
-                .await?;
+            located.versions(prepared, entries, layout, &mut versions).await?;
         }
         versions.look_up(prepared, entries).await?;
         Ok(versions.finish())
@@ -191,9 +177,7 @@ impl WarmupStrategy for QueryStrategy {
             let is_one = prepared.definition.spec.key.columns().is_empty();
             return is_one.then_some(Expected::exactly(1));
         }
-        let sql = prepared
-            .composer()
-            .all(Pick::All, prepared.row_limit(limit));
+        let sql = prepared.composer().all(Pick::All, prepared.row_limit(limit));
         let bulk = &prepared.sources.bulk;
         bulk.estimate(&sql, &prepared.params).await
     }

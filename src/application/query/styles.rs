@@ -22,10 +22,7 @@ impl Styles {
     pub(super) fn of(definition: &Definition, columns: &Columns) -> Result<Self, String> {
         let constants = &definition.style.fields;
         if let Some(column) = columns.iter().find(|c| constants.contains_key(&c.name)) {
-            return Err(format!(
-                "it names {}, which is a column of the query too",
-                column.name
-            ));
+            return Err(format!("it names {}, which is a column of the query too", column.name));
         }
         let cells = columns.iter().map(|column| cell(definition, column));
         Ok(Self {
@@ -73,7 +70,5 @@ fn texts(constants: &Map<String, Json>) -> Vec<(String, Vec<u8>)> {
         value => value.to_string().into_bytes(),
     };
     let texts = constants.iter();
-    texts
-        .map(|(name, value)| (name.clone(), text(value)))
-        .collect()
+    texts.map(|(name, value)| (name.clone(), text(value))).collect()
 }

@@ -29,12 +29,7 @@ pub(super) struct Versions<'k> {
 impl<'k> Versions<'k> {
     pub(super) fn new(entries: &'k [Entry<'k>], layout: &'k Layout) -> Self {
         let keys = entries.iter().enumerate().map(|(i, entry)| (entry.key, i));
-        Self {
-            layout,
-            indexes: keys.collect(),
-            found: vec![None; entries.len()],
-            key: Vec::new(),
-        }
+        Self { layout, indexes: keys.collect(), found: vec![None; entries.len()], key: Vec::new() }
     }
 
     /// Takes rows, and ignores those of other keys, which a collation may find.
@@ -70,11 +65,7 @@ impl<'k> Versions<'k> {
         prepared: &Prepared,
         entries: &[Entry<'_>],
     ) -> Result<(), Failure> {
-        let missing = self
-            .found
-            .iter()
-            .zip(entries)
-            .filter(|(found, _)| found.is_none());
+        let missing = self.found.iter().zip(entries).filter(|(found, _)| found.is_none());
         let missing = missing.filter_map(|(_, entry)| {
             let key = std::str::from_utf8(entry.key).ok()?.to_owned();
             let ends = entry.ends.to_vec();

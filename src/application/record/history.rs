@@ -45,12 +45,8 @@ impl LastComplete {
     fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         // Earlier versions kept the number alone.
-        let keys_alone = |keys| Self {
-            keys,
-            run_id: String::new(),
-            at: String::new(),
-            watermark: None,
-        };
+        let keys_alone =
+            |keys| Self { keys, run_id: String::new(), at: String::new(), watermark: None };
         let number = || text.parse().ok().map(keys_alone);
         number().or_else(|| serde_json::from_str(text).ok())
     }
@@ -149,10 +145,7 @@ pub async fn take_occurrence(
 pub async fn push(cache: &dyn Cache, prefix: &str, record: &RunRecord) -> Result<(), Failure> {
     let item = serde_json::to_string(record).unwrap_or_default();
     let key = namespace::runs(prefix);
-    cache
-        .meta()
-        .prepend(key.as_bytes(), item.as_bytes(), MAX_RUNS, RUNS_TTL)
-        .await
+    cache.meta().prepend(key.as_bytes(), item.as_bytes(), MAX_RUNS, RUNS_TTL).await
 }
 
 /// Records the strategies of a run that were complete.

@@ -216,10 +216,7 @@ mod tests {
     #[test]
     fn a_record_is_read_back_as_it_was_written() {
         let info = RunInfo::new("warmup all".to_owned(), Trigger::Cli);
-        let report = report(vec![
-            strategy("a", 10, 1),
-            failed("b", 5, Some(Expected::about(20))),
-        ]);
+        let report = report(vec![strategy("a", 10, 1), failed("b", 5, Some(Expected::about(20)))]);
         let record = RunRecord::new(&info, &report, Verdict::of_run(&report, &info));
         let text = serde_json::to_string(&record).expect("JSON");
         let read = RunRecord::parse(text.as_bytes()).expect("a record");
@@ -239,10 +236,7 @@ mod tests {
             "total":3,"warmed":3,"skipped":0,"failed":0,"unknown":0,"bytes":9,"success_rate":null,"elapsed_ms":4,
             "error":"it broke","errors":[]}]}"#;
         let read = RunRecord::parse(text.as_bytes()).expect("a record");
-        assert_eq!(
-            (read.totals.counts.warmed, read.totals.counts.bytes),
-            (3, 9)
-        );
+        assert_eq!((read.totals.counts.warmed, read.totals.counts.bytes), (3, 9));
         assert_eq!(read.strategies[0].error.as_deref(), Some("it broke"));
         assert_eq!(read.mark(), Some(Mark::Good));
     }

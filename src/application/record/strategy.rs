@@ -180,10 +180,7 @@ impl From<&StrategyReport> for StrategyRecord {
             read_why: changed.and_then(|changed| changed.why.clone()),
             unchanged: changed.map(|changed| changed.unchanged),
             removed: changed.map(|changed| changed.removed),
-            found: (planned > 0).then_some(Found {
-                planned,
-                classes: report.seen.classes,
-            }),
+            found: (planned > 0).then_some(Found { planned, classes: report.seen.classes }),
             error: failure.map(ToString::to_string),
             error_kind: failure.map(|failure| failure.kind),
             hint: failure.and_then(|failure| failure.hint.clone()),
@@ -191,12 +188,7 @@ impl From<&StrategyReport> for StrategyRecord {
             causes: report.causes.clone(),
             not_found: report.not_found.clone(),
             warnings: report.warnings.clone(),
-            ..Self::new(
-                &report.id,
-                report.priority,
-                report.ttl,
-                report.status.stage(),
-            )
+            ..Self::new(&report.id, report.priority, report.ttl, report.status.stage())
         }
     }
 }

@@ -19,18 +19,11 @@ impl Book {
     pub fn open(run: &RunContext<'_>) -> Self {
         let (plan, options) = (run.plan, &run.plan.options);
         let specs = plan.strategies.iter().map(|strategy| strategy.spec());
-        run.report(&Event::RunStarted {
-            info: run.info,
-            strategies: specs.clone().collect(),
-        });
+        run.report(&Event::RunStarted { info: run.info, strategies: specs.clone().collect() });
         let counts_identical = options.skip_identical;
         let tallies = specs.zip(&plan.ttls);
         let tallies = tallies.map(|(spec, ttl)| Tally::new(spec, ttl.base, counts_identical));
-        Self {
-            tallies: tallies.collect(),
-            warnings: Vec::new(),
-            is_broken: false,
-        }
+        Self { tallies: tallies.collect(), warnings: Vec::new(), is_broken: false }
     }
 
     pub fn goes_on(&self, run: &RunContext<'_>) -> bool {

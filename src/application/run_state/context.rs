@@ -28,14 +28,7 @@ impl<'a> RunContext<'a> {
         stop: &'a StopSignal,
     ) -> Self {
         let (started, began) = (Instant::now(), now());
-        Self {
-            plan,
-            info,
-            reporter,
-            stop,
-            started,
-            began,
-        }
+        Self { plan, info, reporter, stop, started, began }
     }
 
     pub fn report(&self, event: &Event<'_>) {

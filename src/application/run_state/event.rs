@@ -176,10 +176,7 @@ impl Sieve {
             return true;
         };
         let mut last = lock(&self.0);
-        if last
-            .as_ref()
-            .is_some_and(|(last, at)| last == *id && at.elapsed() < PROGRESS_EVERY)
-        {
+        if last.as_ref().is_some_and(|(last, at)| last == *id && at.elapsed() < PROGRESS_EVERY) {
             return false;
         }
         *last = Some(((*id).clone(), Instant::now()));

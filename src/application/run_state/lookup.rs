@@ -9,9 +9,7 @@ use crate::domain::key::KeyTemplate;
 
 /// The index of the template that makes a key; of several, the most specific one.
 pub fn maker<'t>(templates: impl Iterator<Item = &'t KeyTemplate>, key: &str) -> Option<usize> {
-    let matching = templates
-        .enumerate()
-        .filter(|(_, template)| template.makes(key));
+    let matching = templates.enumerate().filter(|(_, template)| template.makes(key));
     let best = matching.max_by_key(|(_, template)| template.literal_len());
     best.map(|(index, _)| index)
 }

@@ -43,10 +43,7 @@ struct Pass {
 
 impl Passes {
     pub async fn new(book: &Book, run: &RunContext<'_>) -> Self {
-        let mut passes = Self {
-            epoch: None,
-            of: vec![Pass::default(); book.tallies.len()],
-        };
+        let mut passes = Self { epoch: None, of: vec![Pass::default(); book.tallies.len()] };
         passes.ask_epoch(book, run).await;
         passes
     }

@@ -43,10 +43,7 @@ pub(super) fn sampled(
         let mut batches = vec![rest];
         for chunk in chosen.chunks(BATCH) {
             let mut batch = EntryBatch::default();
-            chunk
-                .iter()
-                .flat_map(EntryBatch::iter)
-                .for_each(|entry| batch.push(entry));
+            chunk.iter().flat_map(EntryBatch::iter).for_each(|entry| batch.push(entry));
             batches.push(batch);
         }
         stream::iter(batches.into_iter().map(Ok))

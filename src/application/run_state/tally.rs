@@ -31,10 +31,7 @@ pub struct Tally {
 
 impl Tally {
     pub fn new(spec: &StrategySpec, ttl: Duration, counts_identical: bool) -> Self {
-        let stats = Counts {
-            identical: counts_identical.then_some(0),
-            ..Counts::default()
-        };
+        let stats = Counts { identical: counts_identical.then_some(0), ..Counts::default() };
         Self {
             report: StrategyReport {
                 unprotected_ok: spec.unprotected_ok,
@@ -200,10 +197,7 @@ fn log(report: &StrategyReport) {
 /// The failure of a strategy of which some keys may be stale, although it went on.
 fn unverified(report: &StrategyReport) -> Failure {
     let unverified = keys(report.stats.unverified);
-    let what = format!(
-        "{}: {unverified} could not be checked after writing",
-        report.id
-    );
+    let what = format!("{}: {unverified} could not be checked after writing", report.id);
     let why = "stale values may remain";
     Failure::new(FailureKind::Query, what, why).hint("run again")
 }

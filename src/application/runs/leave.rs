@@ -43,9 +43,7 @@ pub(super) async fn leave(
         Err(_) => "no answer in time".to_owned(),
     };
     match options.max_shrink {
-        Some(_) => Err(format!(
-            "--max-shrink: the counts of this run could not be kept: {why}"
-        )),
+        Some(_) => Err(format!("--max-shrink: the counts of this run could not be kept: {why}")),
         None => Err(format!("this run is not in the history: {why}")),
     }
 }

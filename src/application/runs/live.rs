@@ -106,9 +106,7 @@ impl LiveRun {
         let mut ended = self.ended.subscribe();
         // The sender lives in `self`, so waiting can only end with an end.
         let end = ended.wait_for(Option::is_some).await;
-        end.ok()
-            .and_then(|end| end.clone())
-            .unwrap_or_else(|| Ok(self.record()))
+        end.ok().and_then(|end| end.clone()).unwrap_or_else(|| Ok(self.record()))
     }
 
     /// Tells everybody who waits how it ended.
@@ -164,11 +162,7 @@ impl EventLog {
         while events.last().is_some_and(is_old) {
             events.pop();
         }
-        events.push(NumberedEvent {
-            number,
-            name,
-            json: json.to_string().into(),
-        });
+        events.push(NumberedEvent { number, name, json: json.to_string().into() });
         self.last.send_replace(number);
     }
 
@@ -193,10 +187,8 @@ impl Reporter for LiveRun {
         };
         match event {
             Event::RunStarted { strategies, .. } => {
-                lock(&self.so_far).strategies = strategies
-                    .iter()
-                    .map(|spec| StrategyRecord::waiting(spec))
-                    .collect();
+                lock(&self.so_far).strategies =
+                    strategies.iter().map(|spec| StrategyRecord::waiting(spec)).collect();
             }
             Event::Sized { strategies } => {
                 for (id, expected) in strategies {

@@ -130,11 +130,7 @@ impl Lock {
                 stop.stop(Stop::LockLost);
             })
         };
-        Self {
-            claims,
-            renewal,
-            lost,
-        }
+        Self { claims, renewal, lost }
     }
 
     /// The locked contexts.
@@ -191,18 +187,12 @@ struct Claims {
 
 impl Claims {
     fn new(plan: &RunPlan, cache: &Arc<dyn Cache>, info: &RunInfo) -> Self {
-        let contexts: BTreeSet<String> = plan
-            .strategies
-            .iter()
-            .map(|strategy| strategy.spec().id.context.clone())
-            .collect();
+        let contexts: BTreeSet<String> =
+            plan.strategies.iter().map(|strategy| strategy.spec().id.context.clone()).collect();
         let prefix = &plan.options.prefix;
         Self {
             cache: Arc::clone(cache),
-            keys: contexts
-                .iter()
-                .map(|context| namespace::lock(prefix, context))
-                .collect(),
+            keys: contexts.iter().map(|context| namespace::lock(prefix, context)).collect(),
             contexts: contexts.into_iter().collect(),
             value: serde_json::to_string(&Holder::new(info)).unwrap_or_default(),
         }

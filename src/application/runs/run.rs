@@ -78,13 +78,7 @@ impl<'a> Run<'a> {
         reporter: &dyn Reporter,
         stop: &StopSignal,
     ) -> Result<Self, Refused> {
-        let mut run = Self {
-            coordinator,
-            info,
-            since,
-            lock: None,
-            warning: None,
-        };
+        let mut run = Self { coordinator, info, since, lock: None, warning: None };
         match Lock::take(coordinator.plan(), info, locking, reporter, stop).await? {
             Taken::Held(lock) => run.lock = Some(lock),
             Taken::NotAsked => {}
@@ -148,10 +142,7 @@ impl<'a> Run<'a> {
         reporter: &dyn Reporter,
         stop: &StopSignal,
     ) -> Result<Finished, Failure> {
-        let report = self
-            .coordinator
-            .warm_keys(self.info, keys, reporter, stop)
-            .await?;
+        let report = self.coordinator.warm_keys(self.info, keys, reporter, stop).await?;
         Ok(self.end(report, None, false).await)
     }
 
@@ -163,14 +154,8 @@ impl<'a> Run<'a> {
         let verdict = Verdict::of_run_and(&report, verified, self.info);
         let mut record = RunRecord::new(self.info, &report, verdict);
         log_end(&record);
-        let recorded = leave(
-            self.coordinator.plan(),
-            &record,
-            &report,
-            whole,
-            RECORD_TIMEOUT,
-        )
-        .await;
+        let recorded =
+            leave(self.coordinator.plan(), &record, &report, whole, RECORD_TIMEOUT).await;
         record.warnings.extend(recorded.err());
         // Last: who has waited for the lock finds the record.
         if let Some(lock) = self.lock {
@@ -189,15 +174,7 @@ fn log_end(record: &RunRecord) {
     let (failed, all) = (record.totals.strategies_failed, record.totals.strategies);
     macro_rules! ended {
         ($level:ident) => {
-            tracing::$level!(
-                outcome,
-                verdict,
-                next,
-                warmed,
-                total,
-                elapsed_ms,
-                "run ended"
-            )
+            tracing::$level!(outcome, verdict, next, warmed, total, elapsed_ms, "run ended")
         };
     }
     match record.passed {

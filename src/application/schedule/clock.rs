@@ -45,12 +45,7 @@ pub struct Clock<J> {
 
 impl<J: Fn() -> Vec<Job>> Clock<J> {
     pub fn new(service: Arc<Service>, jobs: J) -> Self {
-        Self {
-            service,
-            jobs,
-            seen: BTreeMap::new(),
-            queued: Arc::default(),
-        }
+        Self { service, jobs, seen: BTreeMap::new(), queued: Arc::default() }
     }
 
     /// Runs jobs for ever. `changes` signals that the jobs may have changed.
@@ -60,14 +55,11 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
             let now = Timestamp::now();
             let jobs = &(self.jobs)();
             // A job that returns later counts as new.
-            self.seen
-                .retain(|name, _| jobs.iter().any(|job| job.name == *name));
+            self.seen.retain(|name, _| jobs.iter().any(|job| job.name == *name));
             for job in widest_first(jobs) {
                 self.run_due(job, now).await;
             }
-            let next = jobs
-                .iter()
-                .filter_map(|job| Some(job.coming(now).next()?.starts));
+            let next = jobs.iter().filter_map(|job| Some(job.coming(now).next()?.starts));
             let until = next.min().map_or(MAX_SLEEP, |next| {
                 let left = next.duration_since(Timestamp::now());
                 Duration::try_from(left).unwrap_or_default()

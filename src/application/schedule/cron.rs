@@ -12,14 +12,8 @@ use crate::application::settings::values::text;
 
 text!(Cron);
 
-const FIELDS: [&str; 6] = [
-    "second",
-    "minute",
-    "hour",
-    "day of the month",
-    "month",
-    "day of the week",
-];
+const FIELDS: [&str; 6] =
+    ["second", "minute", "hour", "day of the month", "month", "day of the week"];
 
 const EXAMPLES: &str = r#"such as "0 2 * * *" for 02:00 every day, "*/30 * * * *" for every half hour or "0 1 * * 6" for Saturday 01:00"#;
 
@@ -108,11 +102,7 @@ impl FromStr for Cron {
             return Err(wrong("there is no such day in any year".to_owned()));
         }
         let every_hour = (0..24).all(|hour| pattern.pattern.hour_match(hour).unwrap_or(false));
-        Ok(Self {
-            text: fields.join(" "),
-            pattern,
-            every_hour,
-        })
+        Ok(Self { text: fields.join(" "), pattern, every_hour })
     }
 }
 
@@ -151,22 +141,10 @@ mod tests {
     const CHANGES: [(&str, [&str; 3]); 7] = [
         ("Europe/Berlin", ["2026-03-28", "2026-03-29", "2026-03-30"]),
         ("Europe/Berlin", ["2026-10-24", "2026-10-25", "2026-10-26"]),
-        (
-            "America/New_York",
-            ["2026-03-07", "2026-03-08", "2026-03-09"],
-        ),
-        (
-            "America/New_York",
-            ["2026-10-31", "2026-11-01", "2026-11-02"],
-        ),
-        (
-            "Australia/Lord_Howe",
-            ["2026-10-03", "2026-10-04", "2026-10-05"],
-        ),
-        (
-            "Australia/Lord_Howe",
-            ["2026-04-04", "2026-04-05", "2026-04-06"],
-        ),
+        ("America/New_York", ["2026-03-07", "2026-03-08", "2026-03-09"]),
+        ("America/New_York", ["2026-10-31", "2026-11-01", "2026-11-02"]),
+        ("Australia/Lord_Howe", ["2026-10-03", "2026-10-04", "2026-10-05"]),
+        ("Australia/Lord_Howe", ["2026-04-04", "2026-04-05", "2026-04-06"]),
         // This zone has no change.
         ("Asia/Shanghai", ["2026-03-28", "2026-03-29", "2026-03-30"]),
     ];
@@ -191,21 +169,11 @@ mod tests {
             ["01 01:30-04:00", "02 01:30-05:00"]
         );
         assert_eq!(
-            days(
-                "15 2 * * *",
-                "Australia/Lord_Howe",
-                "2026-10-04",
-                "2026-10-06"
-            ),
+            days("15 2 * * *", "Australia/Lord_Howe", "2026-10-04", "2026-10-06"),
             ["04 02:30+11:00", "05 02:15+11:00"]
         );
         assert_eq!(
-            days(
-                "45 1 * * *",
-                "Australia/Lord_Howe",
-                "2026-04-05",
-                "2026-04-07"
-            ),
+            days("45 1 * * *", "Australia/Lord_Howe", "2026-04-05", "2026-04-07"),
             ["05 01:45+11:00", "06 01:45+10:30"]
         );
         assert_eq!(
@@ -226,10 +194,7 @@ mod tests {
             of("30 2,14 * * *", "2026-10-25", "2026-10-26"),
             ["25 02:30+02:00", "25 14:30+01:00"]
         );
-        assert_eq!(
-            of("0,30 2 * * *", "2026-03-29", "2026-03-30"),
-            ["29 03:00+02:00"]
-        );
+        assert_eq!(of("0,30 2 * * *", "2026-03-29", "2026-03-30"), ["29 03:00+02:00"]);
         assert_eq!(
             of("0,30 2 * * *", "2026-10-25", "2026-10-26"),
             ["25 02:00+02:00", "25 02:30+02:00"]
@@ -239,10 +204,7 @@ mod tests {
             12,
             "every two hours, also on the long day"
         );
-        assert_eq!(
-            of("0 2-3 * * *", "2026-03-29", "2026-03-30"),
-            ["29 03:00+02:00"]
-        );
+        assert_eq!(of("0 2-3 * * *", "2026-03-29", "2026-03-30"), ["29 03:00+02:00"]);
     }
 
     #[test]
@@ -281,11 +243,8 @@ mod tests {
                 let job = job(cron, zone);
                 let to = at(&format!("{after}T23:59:00Z"));
                 let mut now = at(&format!("{before}T00:00:30.5Z"));
-                let times: Vec<Timestamp> = job
-                    .coming(now)
-                    .map(|t| t.at)
-                    .take_while(|at| *at < to)
-                    .collect();
+                let times: Vec<Timestamp> =
+                    job.coming(now).map(|t| t.at).take_while(|at| *at < to).collect();
                 assert!(times.is_sorted_by(|a, b| a < b), "{zone} {cron} {times:?}");
                 let mut seen = Vec::new();
                 while now < to {
@@ -309,14 +268,8 @@ mod tests {
     #[test]
     fn seconds_may_stand_first() {
         let job = job("15 0 2 * * *", "UTC");
-        assert_eq!(
-            job.next_after(at("2026-01-01T02:00:14.9Z")),
-            Some(at("2026-01-01T02:00:15Z"))
-        );
-        assert_eq!(
-            job.next_after(at("2026-01-01T02:00:15Z")),
-            Some(at("2026-01-02T02:00:15Z"))
-        );
+        assert_eq!(job.next_after(at("2026-01-01T02:00:14.9Z")), Some(at("2026-01-01T02:00:15Z")));
+        assert_eq!(job.next_after(at("2026-01-01T02:00:15Z")), Some(at("2026-01-02T02:00:15Z")));
     }
 
     #[test]

@@ -98,9 +98,7 @@ impl Job {
         let times = std::iter::successors(self.next_after(earliest), |at| self.next_after(*at));
         let all = times.map(|at| Occurrence {
             at,
-            starts: at
-                .saturating_add(self.jitter_for(at))
-                .unwrap_or(Timestamp::MAX),
+            starts: at.saturating_add(self.jitter_for(at)).unwrap_or(Timestamp::MAX),
         });
         all.skip_while(move |time| time.starts <= after)
     }
@@ -140,10 +138,7 @@ impl Job {
             .unwrap_or(Timestamp::MIN);
         let run = passed(since.max(just_too_late)).last();
         let all = passed(since).take(MAX_COUNTED).count();
-        Due {
-            run,
-            missed: all - usize::from(run.is_some()).min(all),
-        }
+        Due { run, missed: all - usize::from(run.is_some()).min(all) }
     }
 
     /// Orders jobs that are due at the same instant: those that warm the most first, so that the
@@ -202,33 +197,14 @@ pub(super) mod tests {
         let of = |time: &str| Some(time.to_owned());
         let started = "2026-01-01T10:00:00Z";
         assert_eq!(due(started, "2026-01-01T10:29:59Z"), (None, 0));
-        assert_eq!(
-            due(started, "2026-01-01T10:30:00Z"),
-            (of("2026-01-01T10:30:00Z"), 0)
-        );
-        assert_eq!(
-            due(started, "2026-01-01T10:40:00Z"),
-            (of("2026-01-01T10:30:00Z"), 0)
-        );
+        assert_eq!(due(started, "2026-01-01T10:30:00Z"), (of("2026-01-01T10:30:00Z"), 0));
+        assert_eq!(due(started, "2026-01-01T10:40:00Z"), (of("2026-01-01T10:30:00Z"), 0));
         assert_eq!(due(started, "2026-01-01T10:40:00.1Z"), (None, 1));
-        assert_eq!(
-            due(started, "2026-01-01T12:05:00Z"),
-            (of("2026-01-01T12:00:00Z"), 3)
-        );
+        assert_eq!(due(started, "2026-01-01T12:05:00Z"), (of("2026-01-01T12:00:00Z"), 3));
         assert_eq!(due(started, "2026-01-01T12:25:00Z"), (None, 4));
-        assert_eq!(
-            due("2026-01-01T10:30:00Z", "2026-01-01T10:30:00Z"),
-            (None, 0)
-        );
-        assert_eq!(
-            due(started, "2026-01-01T09:00:00Z"),
-            (None, 0),
-            "the clock went back"
-        );
-        let long = Job {
-            grace: minutes(100),
-            ..job.clone()
-        };
+        assert_eq!(due("2026-01-01T10:30:00Z", "2026-01-01T10:30:00Z"), (None, 0));
+        assert_eq!(due(started, "2026-01-01T09:00:00Z"), (None, 0), "the clock went back");
+        let long = Job { grace: minutes(100), ..job.clone() };
         let missed = long.due(at(started), at("2026-01-01T12:05:00Z"));
         assert_eq!(
             (missed.run.map(|t| t.at), missed.missed),
@@ -239,19 +215,13 @@ pub(super) mod tests {
     #[test]
     fn jitter_is_the_same_everywhere_and_ends_before_the_next_time() {
         let still = job("*/30 * * * *", "UTC");
-        let spread = Job {
-            jitter: minutes(120),
-            ..still.clone()
-        };
+        let spread = Job { jitter: minutes(120), ..still.clone() };
         let from = at("2026-01-01T00:00:00Z");
         let times: Vec<Occurrence> = spread.coming(from).take(200).collect();
         for time in &times {
             assert!(time.starts >= time.at);
             assert!(time.starts < still.next_after(time.at).expect("one"));
-            assert_eq!(
-                spread.clone().jitter_for(time.at),
-                spread.jitter_for(time.at)
-            );
+            assert_eq!(spread.clone().jitter_for(time.at), spread.jitter_for(time.at));
             // It is due at its start, not at its time.
             let just_before = time.starts.saturating_sub(Duration::from_millis(1));
             let just_before = just_before.expect("a time");
@@ -262,20 +232,10 @@ pub(super) mod tests {
         delays.dedup();
         assert!(delays.len() > 190, "they are spread");
         assert!(delays[0] < minutes(3) && delays[delays.len() - 1] > minutes(27));
-        let endless = Job {
-            jitter: minutes(60 * 24 * 366 * 100),
-            ..job("* * * * * *", "Europe/Berlin")
-        };
-        assert!(
-            endless
-                .coming(from)
-                .take(10)
-                .is_sorted_by(|a, b| a.starts < b.starts)
-        );
-        let other = Job {
-            name: "other".to_owned(),
-            ..spread.clone()
-        };
+        let endless =
+            Job { jitter: minutes(60 * 24 * 366 * 100), ..job("* * * * * *", "Europe/Berlin") };
+        assert!(endless.coming(from).take(10).is_sorted_by(|a, b| a.starts < b.starts));
+        let other = Job { name: "other".to_owned(), ..spread.clone() };
         assert_ne!(other.jitter_for(from), spread.jitter_for(from));
         assert_eq!(still.jitter_for(from), Duration::ZERO);
     }

@@ -41,11 +41,7 @@ impl Schedule {
         let mut planned = Vec::new();
         for job in self.jobs.values() {
             let settings = job.settings.clone().over(usual.clone());
-            match select(
-                all.to_vec(),
-                &job.selection(),
-                &settings.filter(exclude_kind),
-            ) {
+            match select(all.to_vec(), &job.selection(), &settings.filter(exclude_kind)) {
                 Ok(selected) => planned.push(PlannedJob {
                     job: job.clone(),
                     strategies: selected.into_iter().map(|d| d.spec.id).collect(),

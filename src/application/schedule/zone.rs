@@ -19,10 +19,8 @@ impl FromStr for Zone {
 
     fn from_str(name: &str) -> Result<Self, String> {
         TimeZone::get(name.trim()).map(Self).map_err(|_| {
-            let all: Vec<String> = jiff::tz::db()
-                .available()
-                .map(|known| known.as_str().to_owned())
-                .collect();
+            let all: Vec<String> =
+                jiff::tz::db().available().map(|known| known.as_str().to_owned()).collect();
             // Many people write only the city.
             let city = |known: &&String| {
                 let known = known.rsplit('/').next().unwrap_or_default();
@@ -67,10 +65,7 @@ mod tests {
             let error = name.parse::<Zone>().expect_err(name);
             assert!(error.contains(meant), "{error}");
         }
-        assert_eq!(
-            zone_name(&"Etc/UTC".parse::<Zone>().expect("a zone").0),
-            "UTC"
-        );
+        assert_eq!(zone_name(&"Etc/UTC".parse::<Zone>().expect("a zone").0), "UTC");
         let zone = "asia/shanghai".parse::<Zone>().expect("a zone").0;
         assert_eq!(zone_name(&zone), "Asia/Shanghai");
     }

@@ -237,9 +237,7 @@ pub(crate) fn read_into<'de, T: Setting, D: Deserializer<'de>>(
     *field = match value {
         None => T::null(),
         Some(Value::Null) => {
-            return Err(D::Error::custom(format!(
-                "{name}: it is not a finite number"
-            )));
+            return Err(D::Error::custom(format!("{name}: it is not a finite number")));
         }
         Some(value) => {
             Some(T::deserialize(value).map_err(|why| D::Error::custom(format!("{name}: {why}")))?)
@@ -249,10 +247,7 @@ pub(crate) fn read_into<'de, T: Setting, D: Deserializer<'de>>(
 }
 
 pub(crate) fn unknown<E: Error>(name: &str, known: &[&str]) -> E {
-    E::custom(format!(
-        "unknown field `{name}`, expected one of `{}`",
-        known.join("`, `")
-    ))
+    E::custom(format!("unknown field `{name}`, expected one of `{}`", known.join("`, `")))
 }
 
 /// Reads a table.

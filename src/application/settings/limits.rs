@@ -50,9 +50,7 @@ impl<const MAX: u64> FromStr for Count<MAX> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let n = text
-            .parse()
-            .map_err(|_| format!("`{text}` is not a whole number"))?;
+        let n = text.parse().map_err(|_| format!("`{text}` is not a whole number"))?;
         Self::within(n)
     }
 }
@@ -122,9 +120,6 @@ impl Setting for RateLimit {
         let types = [Type::Integer, Type::String, Type::Null];
         let description = format!("{description}; null: no limit");
         let schema = ObjectBuilder::new().schema_type(SchemaType::from_iter(types));
-        schema
-            .description(Some(description))
-            .minimum(Some(1_usize))
-            .into()
+        schema.description(Some(description)).minimum(Some(1_usize)).into()
     }
 }

@@ -198,10 +198,7 @@ impl RunSettings {
             lists_keys: false,
             verify_writes: self.verify_writes(),
             stop_on_error: self.stop_on_error(),
-            gates: Gates {
-                fail_under: self.fail_under,
-                allow_empty: self.allow_empty(),
-            },
+            gates: Gates { fail_under: self.fail_under, allow_empty: self.allow_empty() },
             max_shrink: self.max_shrink,
             shape: self.shape(),
             changed: ChangedOptions {
@@ -224,11 +221,7 @@ impl RunSettings {
 
     /// The selected strategies. `exclude_kind`: the failure for an unknown name in `exclude`.
     pub fn filter(&self, exclude_kind: FailureKind) -> Filter {
-        Filter {
-            tags: self.tags(),
-            exclude: self.exclude(),
-            exclude_kind,
-        }
+        Filter { tags: self.tags(), exclude: self.exclude(), exclude_kind }
     }
 
     /// Adds them to the schema of an object, with the descriptions from `--help`.

@@ -107,11 +107,9 @@ fn parse_or_zero(text: &str) -> Result<Duration, String> {
 fn parse_latency(text: &str) -> Result<Duration, String> {
     let range = Duration::from_micros(10)..=Duration::from_mins(1);
     let latency = humantime::parse_duration(text).ok();
-    latency
-        .filter(|latency| range.contains(latency))
-        .ok_or_else(|| {
-            format!("`{text}` is not a duration from 10us to 1min, such as 2ms or 500us")
-        })
+    latency.filter(|latency| range.contains(latency)).ok_or_else(|| {
+        format!("`{text}` is not a duration from 10us to 1min, such as 2ms or 500us")
+    })
 }
 
 /// One of several words.

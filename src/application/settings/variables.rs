@@ -24,13 +24,10 @@ impl FromStr for Variables {
 
     /// `NAME=VALUE`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, value) = text
-            .split_once('=')
-            .ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
+        let (name, value) =
+            text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
         if !is_parameter_name(name) {
-            return Err(format!(
-                "`{name}` cannot be a name: letters, digits and _ only"
-            ));
+            return Err(format!("`{name}` cannot be a name: letters, digits and _ only"));
         }
         let value = Parameter::Text(value.to_owned());
         Ok(Self(Vars::from([(name.to_owned(), value)])))
@@ -40,9 +37,7 @@ impl FromStr for Variables {
 impl Setting for Variables {
     fn given(matches: &ArgMatches, id: &str) -> Option<Self> {
         let all = matches.try_get_many::<Self>(id).ok().flatten()?;
-        Some(Self(
-            all.flat_map(|variables| variables.0.clone()).collect(),
-        ))
+        Some(Self(all.flat_map(|variables| variables.0.clone()).collect()))
     }
 
     /// A text from the command line is of the type that the file gives the variable.

@@ -66,9 +66,7 @@ fn without(names: &[&str]) -> String {
 fn has(reading: &Reading<'_>, names: &[String]) -> bool {
     let shown = shown(reading, names, &[]);
     let plain = shown.iter().filter(|field| field.form == Form::Plain);
-    names
-        .iter()
-        .all(|name| plain.clone().any(|field| field.column == *name))
+    names.iter().all(|name| plain.clone().any(|field| field.column == *name))
 }
 
 /// Whether a column's name can stand in a key's template.
@@ -83,9 +81,7 @@ fn of(dialect: Dialect, alias: &str, column: &str) -> String {
 
 /// A column of `alias` in its form.
 fn expression(dialect: Dialect, alias: &str, field: &Field) -> String {
-    field
-        .form
-        .expression(dialect, &of(dialect, alias, &field.column))
+    field.form.expression(dialect, &of(dialect, alias, &field.column))
 }
 
 /// Columns in SELECT.
@@ -142,19 +138,14 @@ fn family<'a>(readings: &'a [Reading<'a>]) -> Option<Family<'a>> {
             && has(child, own)
             && has(child, std::slice::from_ref(family.refers))
     };
-    each.filter(fits)
-        .max_by_key(|family| family.child.facts.rows)
+    each.filter(fits).max_by_key(|family| family.child.facts.rows)
 }
 
 impl Family<'_> {
     fn example(&self, names: &mut Names) -> Example {
         let (parent, child) = (self.parent, self.child);
         let known = std::slice::from_ref(self.refers);
-        let stored = shown(
-            parent,
-            std::slice::from_ref(self.id),
-            &["children".to_owned()],
-        );
+        let stored = shown(parent, std::slice::from_ref(self.id), &["children".to_owned()]);
         let inner = shown(child, &[], known);
         let place = |field: &Field| expression(self.parent.dialect, "c", field);
         let order: Vec<String> = places(child, known).into_iter().map(place).collect();
@@ -169,20 +160,12 @@ impl Family<'_> {
             sql: self.sql(&stored, &inner, &order),
             ..Strategy::default()
         };
-        let out = [
-            left_out(parent, &stored, &[]),
-            left_out(child, &inner, known),
-        ]
-        .concat();
+        let out = [left_out(parent, &stored, &[]), left_out(child, &inner, known)].concat();
         let heading = format!(
             "A document with its children inside{}; its _version is made of all of it:",
             without(&out)
         );
-        Example {
-            heading,
-            strategy,
-            unordered: Some(self.sql(&stored, &inner, "")),
-        }
+        Example { heading, strategy, unordered: Some(self.sql(&stored, &inner, "")) }
     }
 
     fn sql(&self, stored: &[&Field], inner: &[&Field], order: &str) -> String {
@@ -244,10 +227,7 @@ fn texts<'a>(names: &Names, readings: &'a [Reading<'a>]) -> Option<Texts<'a>> {
             about,
         })
     };
-    readings
-        .iter()
-        .filter_map(texts)
-        .max_by_key(|found| found.texts.facts.rows)
+    readings.iter().filter_map(texts).max_by_key(|found| found.texts.facts.rows)
 }
 
 impl Texts<'_> {

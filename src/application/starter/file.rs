@@ -95,10 +95,7 @@ fn of_section(section: &Section) -> String {
         None => String::new(),
     };
     let mut text = format!("# {}{rows}\n", printable(section.table.as_bytes()));
-    let is_told = section
-        .strategies
-        .iter()
-        .all(|strategy| strategy.fault.is_none());
+    let is_told = section.strategies.iter().all(|strategy| strategy.fault.is_none());
     if let Some(why) = section.why.as_ref().filter(|_| is_told) {
         text.push_str(&commented(&one_line(why)));
     }
@@ -122,10 +119,5 @@ fn of_section(section: &Section) -> String {
 
 /// A server's words may have several lines.
 fn one_line(text: &str) -> String {
-    printable(
-        text.split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .as_bytes(),
-    )
+    printable(text.split_whitespace().collect::<Vec<_>>().join(" ").as_bytes())
 }

@@ -44,30 +44,19 @@ impl<'a> Fit<'a> {
         let tried = |column: &TableColumn| {
             let references = table.foreign_keys.iter();
             let names_rows = is_in(table.key(), column)
-                || references
-                    .into_iter()
-                    .any(|key| is_in(&key.columns, column));
-            let out = |why: String| Tried {
-                forms: vec![Form::Out],
-                why: Some(why),
-            };
+                || references.into_iter().any(|key| is_in(&key.columns, column));
+            let out = |why: String| Tried { forms: vec![Form::Out], why: Some(why) };
             let forms = forms(dialect, column, names_rows);
             match forms.as_slice() {
                 _ if is_secret(&column.name) => out("looks like a secret".to_owned()),
                 [Form::Out] => {
                     let (declared, name) = (&column.declared, toml_key(&column.name));
-                    out(format!(
-                        "{declared}; select it with types = {{ {name} = \"base64\" }}"
-                    ))
+                    out(format!("{declared}; select it with types = {{ {name} = \"base64\" }}"))
                 }
                 _ => Tried { forms, why: None },
             }
         };
-        Self {
-            table,
-            dialect,
-            columns: table.columns.iter().map(tried).collect(),
-        }
+        Self { table, dialect, columns: table.columns.iter().map(tried).collect() }
     }
 
     /// Takes the next form of a column; `why`: what is wrong with the present one.
@@ -88,11 +77,7 @@ impl<'a> Fit<'a> {
     }
 
     fn change(&mut self, column: &str, change: impl FnOnce(&mut Tried)) {
-        let at = self
-            .table
-            .columns
-            .iter()
-            .position(|known| known.name == column);
+        let at = self.table.columns.iter().position(|known| known.name == column);
         if let Some(at) = at {
             change(&mut self.columns[at]);
         }

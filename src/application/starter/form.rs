@@ -57,9 +57,7 @@ impl Form {
         match self {
             Self::Hex => dialect.hex(column),
             Self::Trimmed => format!("rtrim({column})"),
-            Self::NoZeros => dialect
-                .without_zeros(column)
-                .unwrap_or_else(|| column.to_owned()),
+            Self::NoZeros => dialect.without_zeros(column).unwrap_or_else(|| column.to_owned()),
             Self::Text => format!("CAST({column} AS {})", dialect.text_type()),
             Self::Plain | Self::Hinted(_) | Self::Out => column.to_owned(),
         }

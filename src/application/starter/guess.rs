@@ -5,11 +5,7 @@ use crate::domain::schema::{ForeignKey, Kind, Schema, Table};
 
 /// Adds them to a schema that declares none at all.
 pub(super) fn guess(schema: &mut Schema, names: &Names) {
-    if schema
-        .tables
-        .iter()
-        .any(|table| !table.foreign_keys.is_empty())
-    {
+    if schema.tables.iter().any(|table| !table.foreign_keys.is_empty()) {
         return;
     }
     let parents = parents(schema, names);

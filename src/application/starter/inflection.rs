@@ -8,19 +8,14 @@ const UNCHANGED: &str = "analytics atlas aws axes basis bias bonus brownies bus 
 
 /// Endings whose singular is regular: what is cut off, and what takes its place.
 const ENDINGS: [(&str, &str, &str); 3] = [
-    (
-        "anies aries cies eries ilies ities logies nties ories plies rties tegies tries",
-        "ies",
-        "y",
-    ),
+    ("anies aries cies eries ilies ities logies nties ories plies rties tegies tries", "ies", "y"),
     ("shes sses tuses xes", "es", ""),
     ("bases chases houses izes nses", "s", ""),
 ];
 
 /// Endings of words that are not plurals, or that have several possible singulars.
-const UNSURE: [&str; 13] = [
-    "ies", "ches", "ses", "zes", "oes", "ves", "ss", "us", "is", "as", "os", "ics", "'s",
-];
+const UNSURE: [&str; 13] =
+    ["ies", "ches", "ses", "zes", "oes", "ves", "ss", "us", "is", "as", "os", "ics", "'s"];
 
 pub(super) fn singular(word: &str) -> String {
     if !word.ends_with('s') || is_listed(word) || !word.is_ascii() || word.len() < 4 {
@@ -48,10 +43,7 @@ pub(super) fn plural(word: &str) -> String {
         _ if word.ends_with("meta") || word.ends_with("data") => word.to_owned(),
         _ if is_listed(word) || (word.ends_with('s') && !word.ends_with("ss")) => word.to_owned(),
         _ if word.ends_with('y') && !is_after_vowel => format!("{}ies", &word[..word.len() - 1]),
-        _ if ["ss", "ch", "sh", "x", "z"]
-            .iter()
-            .any(|end| word.ends_with(end)) =>
-        {
+        _ if ["ss", "ch", "sh", "x", "z"].iter().any(|end| word.ends_with(end)) => {
             format!("{word}es")
         }
         _ => format!("{word}s"),

@@ -35,14 +35,9 @@ pub(super) fn lists(
         }
         let by = columns.join(", ");
         if reading.facts.is_large {
-            notes.push(format!(
-                "No list by {by}: too many rows to read them all at first."
-            ));
+            notes.push(format!("No list by {by}: too many rows to read them all at first."));
         } else if group.most > LONGEST {
-            notes.push(format!(
-                "No list by {by}: up to {} rows a key.",
-                grouped(group.most)
-            ));
+            notes.push(format!("No list by {by}: up to {} rows a key.", grouped(group.most)));
         } else {
             lists.push(list(names, reading, reference, &columns, &group));
         }
@@ -59,9 +54,7 @@ fn in_order(
 ) -> Option<Vec<String>> {
     let parent = schema.table(&reference.parent)?;
     let is_language = names.words(&parent.name).join("_");
-    let is_language = LANGUAGES
-        .split_whitespace()
-        .any(|known| known == is_language);
+    let is_language = LANGUAGES.split_whitespace().any(|known| known == is_language);
     let is_one_to_one = {
         let (mut own, mut of) = (table.key().to_vec(), reference.columns.clone());
         own.sort();
@@ -69,10 +62,7 @@ fn in_order(
         own == of
     };
     let column = |name: &String| {
-        let at = reference
-            .parent_columns
-            .iter()
-            .position(|known| known == name)?;
+        let at = reference.parent_columns.iter().position(|known| known == name)?;
         reference.columns.get(at).cloned()
     };
     let columns: Vec<String> = parent.key().iter().map(column).collect::<Option<_>>()?;
@@ -89,22 +79,17 @@ fn list(
 ) -> Strategy {
     let table = reading.fit.table;
     let is_own = reference.parent == table.name;
-    let nullable = columns
-        .iter()
-        .any(|name| table.column(name).is_none_or(|column| column.is_nullable));
+    let nullable =
+        columns.iter().any(|name| table.column(name).is_none_or(|column| column.is_nullable));
     let parts = reading.key_parts(columns, true, nullable || group.has_blanks);
-    let (parent, entity) = (
-        names.entity(&reference.parent).to_owned(),
-        names.entity(&table.name).to_owned(),
-    );
+    let (parent, entity) =
+        (names.entity(&reference.parent).to_owned(), names.entity(&table.name).to_owned());
     let role = role(columns);
     let children = match is_own {
         true => "children".to_owned(),
         false => children(&entity, &parent),
     };
-    let placeholders = parts
-        .iter()
-        .map(|part| format!(":{{{}}}", part.placeholder));
+    let placeholders = parts.iter().map(|part| format!(":{{{}}}", part.placeholder));
     let start = literal(&parent) + &placeholders.collect::<String>();
     let by_role = format!("{children}_by_{role}");
     let wanted = [&children, &by_role, &entity];
@@ -112,10 +97,7 @@ fn list(
     // What all rows of a list share is not stored, unless there is nothing else.
     let has_others = reading.fields.len() > columns.len();
     let is_apart = |name: &String| has_others && columns.contains(name);
-    let stored = reading
-        .fields
-        .iter()
-        .filter(|field| !is_apart(&field.column));
+    let stored = reading.fields.iter().filter(|field| !is_apart(&field.column));
     let mut items = items(stored.clone(), &parts);
     items.extend(reading.version());
     let mut types = types(reading, &parts);
@@ -149,17 +131,10 @@ fn role(columns: &[String]) -> String {
 
 /// `images` of a `product_image` by product; `categories` of a `product_to_category`.
 fn children(entity: &str, parent: &str) -> String {
-    let after = entity
-        .strip_prefix(parent)
-        .and_then(|rest| rest.strip_prefix('_'));
-    let before = entity
-        .strip_suffix(parent)
-        .and_then(|rest| rest.strip_suffix('_'));
+    let after = entity.strip_prefix(parent).and_then(|rest| rest.strip_prefix('_'));
+    let before = entity.strip_suffix(parent).and_then(|rest| rest.strip_suffix('_'));
     let own = after.or(before).unwrap_or(entity);
-    let own = own
-        .strip_prefix("to_")
-        .or(own.strip_suffix("_to"))
-        .unwrap_or(own);
+    let own = own.strip_prefix("to_").or(own.strip_suffix("_to")).unwrap_or(own);
     let mut words: Vec<String> = own.split('_').map(str::to_owned).collect();
     if let Some(last) = words.last_mut() {
         *last = plural(last);
@@ -171,12 +146,8 @@ fn children(entity: &str, parent: &str) -> String {
 pub(super) fn is_join(reading: &Reading<'_>) -> bool {
     let table = reading.fit.table;
     let key = table.key();
-    let refers = |column: &String| {
-        table
-            .foreign_keys
-            .iter()
-            .any(|key| key.columns == [column.clone()])
-    };
+    let refers =
+        |column: &String| table.foreign_keys.iter().any(|key| key.columns == [column.clone()]);
     let is_other = |field: &&Field| {
         !key.contains(&field.column) && !matches!(field.kind, Kind::Moment | Kind::Day)
     };

@@ -106,18 +106,15 @@ pub async fn from_database(
         };
         learned.push((fit, facts));
     }
-    let each = learned
-        .iter()
-        .map(|(fit, facts)| section(&schema, &mut names, dialect, fit, facts));
+    let each = learned.iter().map(|(fit, facts)| section(&schema, &mut names, dialect, fit, facts));
     let mut sections: Vec<Section> = each.collect();
     for section in &mut sections {
         check(source, accepts, section).await?;
     }
     let is_readable = |(fit, facts): &&(Fit<'_>, Facts)| !fit.table.is_view && facts.out.is_none();
     let readings = learned.iter().filter(is_readable);
-    let readings: Vec<Reading<'_>> = readings
-        .map(|(fit, facts)| Reading::new(dialect, fit, facts))
-        .collect();
+    let readings: Vec<Reading<'_>> =
+        readings.map(|(fit, facts)| Reading::new(dialect, fit, facts)).collect();
     let mut examples = examples(&mut names, &readings);
     for example in &mut examples {
         settle_order(source, example).await?;
@@ -173,10 +170,7 @@ fn hidden(schema: &Schema) -> String {
 }
 
 fn pick<'a>(schema: &'a Schema, wanted: &[Pattern]) -> Result<Vec<&'a Table>, Failure> {
-    let options = MatchOptions {
-        case_sensitive: false,
-        ..MatchOptions::default()
-    };
+    let options = MatchOptions { case_sensitive: false, ..MatchOptions::default() };
     let matches = |pattern: &Pattern, table: &Table| pattern.matches_with(&table.name, options);
     for pattern in wanted {
         if !schema.tables.iter().any(|table| matches(pattern, table)) {
@@ -196,11 +190,7 @@ fn pick<'a>(schema: &'a Schema, wanted: &[Pattern]) -> Result<Vec<&'a Table>, Fa
             true => "it is empty, or this user may not see its tables".to_owned(),
             false => notes(schema, "").join(" "),
         };
-        return Err(Failure::new(
-            FailureKind::Config,
-            "the database has no tables",
-            why,
-        ));
+        return Err(Failure::new(FailureKind::Config, "the database has no tables", why));
     }
     Ok(picked)
 }
@@ -211,11 +201,7 @@ async fn check(
     accepts: Accepts<'_>,
     section: &mut Section,
 ) -> Result<(), Failure> {
-    for strategy in section
-        .strategies
-        .iter_mut()
-        .filter(|strategy| strategy.fault.is_none())
-    {
+    for strategy in section.strategies.iter_mut().filter(|strategy| strategy.fault.is_none()) {
         strategy.fault = accepts(&strategy.sql).err();
         if strategy.fault.is_none()
             && let Err(failure) = source.describe(&strategy.ordered(), &[]).await
@@ -272,15 +258,10 @@ fn without_changes(sections: &[Section]) -> Option<String> {
 fn notes(schema: &Schema, prefix: &str) -> Vec<String> {
     let mut notes = Vec::new();
     if !prefix.is_empty() {
-        notes.push(format!(
-            "Keys leave out {prefix}, which all tables begin with."
-        ));
+        notes.push(format!("Keys leave out {prefix}, which all tables begin with."));
     }
     if !schema.elsewhere.is_empty() {
-        let each = schema
-            .elsewhere
-            .iter()
-            .map(|(name, count)| format!("{name} ({count})"));
+        let each = schema.elsewhere.iter().map(|(name, count)| format!("{name} ({count})"));
         notes.push(format!(
             "Tables in schemas that are not on the search path are left out: {}.",
             each.collect::<Vec<_>>().join(", ")

@@ -38,9 +38,7 @@ impl Moments {
 
     pub(super) fn columns(self, fields: &[Field]) -> Vec<String> {
         let found = self.0.into_iter().filter(|(_, format)| format.is_some());
-        found
-            .map(|(place, _)| fields[place].column.clone())
-            .collect()
+        found.map(|(place, _)| fields[place].column.clone()).collect()
     }
 }
 

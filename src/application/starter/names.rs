@@ -29,23 +29,13 @@ impl Names {
         let prefix = prefix(&tables.collect::<Vec<_>>());
         let all = schema.tables.iter().map(|table| table.name.as_str());
         let entities = entities(&all.collect::<Vec<_>>(), &prefix);
-        Self {
-            prefix,
-            entities,
-            taken: BTreeSet::new(),
-            shapes: BTreeSet::new(),
-        }
+        Self { prefix, entities, taken: BTreeSet::new(), shapes: BTreeSet::new() }
     }
 
     /// The first of these templates that no other list has, or the last with a number.
     pub(super) fn key<const N: usize>(&mut self, wanted: [String; N]) -> String {
         let last = wanted.last().cloned().unwrap_or_default();
-        let shape = |key: &str| {
-            key.split(['{', '}'])
-                .step_by(2)
-                .collect::<Vec<_>>()
-                .join("{}")
-        };
+        let shape = |key: &str| key.split(['{', '}']).step_by(2).collect::<Vec<_>>().join("{}");
         let numbered = (2..).map(|n| format!("{last}_{n}"));
         let mut all = wanted.into_iter().chain(numbered);
         let free = all.find(|key| !self.shapes.contains(&shape(key)));
@@ -159,11 +149,7 @@ fn entities(tables: &[&str], prefix: &str) -> BTreeMap<String, String> {
     let mut taken = BTreeSet::new();
     for table in tables {
         let same = tables.iter().filter(|other| one(other) == one(table));
-        let mut name = if same.count() == 1 {
-            one(table)
-        } else {
-            words(&bare(table)).join("_")
-        };
+        let mut name = if same.count() == 1 { one(table) } else { words(&bare(table)).join("_") };
         // Keys of the tool's own begin so.
         if name.is_empty() || name == "shopwarm" {
             name = format!("table_{name}");
@@ -184,14 +170,9 @@ mod tests {
 
     #[test]
     fn words_are_found_however_they_are_put_together() {
-        for name in [
-            "order_items",
-            "OrderItems",
-            "order items",
-            "orderItems",
-            "ORDER_ITEMS",
-            "order-items",
-        ] {
+        for name in
+            ["order_items", "OrderItems", "order items", "orderItems", "ORDER_ITEMS", "order-items"]
+        {
             assert_eq!(words(name), ["order", "items"], "{name}");
         }
         assert_eq!(words("HTTPServer2Log"), ["http", "server2", "log"]);
@@ -206,24 +187,13 @@ mod tests {
                 let (name, key) = name.split_once(' ').unwrap_or((name, "id"));
                 let mut keys = UniqueKeys::default();
                 keys.primary.push(key.to_owned());
-                Table {
-                    name: name.to_owned(),
-                    keys,
-                    ..Table::default()
-                }
+                Table { name: name.to_owned(), keys, ..Table::default() }
             };
             let tables: Vec<Table> = tables.iter().map(keyed).collect();
             super::prefix(&tables.iter().collect::<Vec<_>>())
         };
         let shop = ["shop_a", "shop_b", "shop_c", "shop_d", "shop_e"];
-        let films = [
-            "film",
-            "film_actor",
-            "film_text",
-            "film_a",
-            "film_b",
-            "film_c",
-        ];
+        let films = ["film", "film_actor", "film_text", "film_a", "film_b", "film_c"];
         assert_eq!(prefix(&["wp_posts", "wp_options"]), "wp_");
         assert_eq!(prefix(&shop), "shop_");
         assert_eq!(prefix(&["order_item", "order_note", "order_total"]), "");
@@ -235,26 +205,14 @@ mod tests {
         }
         let few = ["dub_product id_product", "dub_product_lang", "dub_tax id"];
         assert_eq!(prefix(&few), "dub_", "a key says so");
-        assert_eq!(
-            prefix(&["dub_product id", "dub_product_lang"]),
-            "",
-            "nothing does"
-        );
+        assert_eq!(prefix(&["dub_product id", "dub_product_lang"]), "", "nothing does");
         assert_eq!(prefix(&["product id_product", "product_lang"]), "");
     }
 
     #[test]
     fn names_are_in_the_singular_and_all_different() {
-        let tables = [
-            "orders",
-            "order",
-            "Order Items",
-            "order_items",
-            "oc",
-            "shopwarm",
-            "\"",
-            "商品",
-        ];
+        let tables =
+            ["orders", "order", "Order Items", "order_items", "oc", "shopwarm", "\"", "商品"];
         let named = entities(&tables, "");
         let name = |table: &str| named[table].as_str();
         assert_eq!((name("orders"), name("order")), ("orders", "order"));
@@ -271,9 +229,7 @@ mod tests {
         let mut names = Names::of(&Schema::default());
         let long = "x".repeat(80);
         let mut all = Vec::new();
-        for wanted in [
-            "all", "product", "Product", "商品", "2_posts", "a__b", "", &long, &long,
-        ] {
+        for wanted in ["all", "product", "Product", "商品", "2_posts", "a__b", "", &long, &long] {
             let name = names.strategy(wanted);
             assert!(is_name(&name) && name != "all", "{wanted}: {name}");
             assert!(!all.contains(&name), "{name}");

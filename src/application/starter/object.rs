@@ -30,15 +30,12 @@ pub(super) fn object(names: &mut Names, reading: &Reading<'_>) -> Result<Strateg
     }
     let parts = reading.key_parts(key, false, facts.key.has_blanks);
     let entity = names.entity(&table.name).to_owned();
-    let placeholders = parts
-        .iter()
-        .map(|part| format!(":{{{}}}", part.placeholder));
+    let placeholders = parts.iter().map(|part| format!(":{{{}}}", part.placeholder));
     let mut items = items(&reading.fields, &parts);
     items.extend(reading.changed_at());
     items.extend(reading.version());
-    let newest = parts
-        .iter()
-        .map(|part| format!("{} DESC", quoted(reading.dialect, &part.placeholder)));
+    let newest =
+        parts.iter().map(|part| format!("{} DESC", quoted(reading.dialect, &part.placeholder)));
     Ok(Strategy {
         name: names.strategy(&entity),
         key: literal(&entity) + &placeholders.collect::<String>(),
@@ -46,9 +43,7 @@ pub(super) fn object(names: &mut Names, reading: &Reading<'_>) -> Result<Strateg
         ttl: ttl(names, reading),
         is_empty: facts.key.filled == 0,
         types: types(reading, &parts),
-        order_by: facts
-            .is_large
-            .then(|| newest.collect::<Vec<_>>().join(", ")),
+        order_by: facts.is_large.then(|| newest.collect::<Vec<_>>().join(", ")),
         limit: facts.is_large.then_some(SOME),
         sql: reading.sql(&items, &parts),
         ..Strategy::default()
@@ -92,17 +87,14 @@ pub(super) fn whole(names: &mut Names, reading: &Reading<'_>) -> Option<Strategy
 pub(super) fn types(reading: &Reading<'_>, parts: &[KeyPart]) -> Vec<(String, Hint)> {
     let fields = reading.fields.iter();
     let stored = fields.filter_map(|field| Some((field.name.clone(), field.hint?)));
-    let hidden = parts
-        .iter()
-        .filter_map(|part| Some((part.placeholder.clone(), part.hint?)));
+    let hidden = parts.iter().filter_map(|part| Some((part.placeholder.clone(), part.hint?)));
     stored.chain(hidden).collect()
 }
 
 pub(super) fn ttl(names: &Names, reading: &Reading<'_>) -> &'static str {
     let words = names.words(&reading.fit.table.name);
-    let is_volatile = words
-        .iter()
-        .any(|word| VOLATILE.split_whitespace().any(|known| known == word));
+    let is_volatile =
+        words.iter().any(|word| VOLATILE.split_whitespace().any(|known| known == word));
     match reading.facts.rows {
         _ if is_volatile => "10m",
         0..=REFERENCE => "12h",

@@ -64,28 +64,16 @@ mod tests {
         ] {
             assert!(is_secret(name), "{name}");
         }
-        for name in [
-            "key",
-            "name",
-            "code",
-            "passport",
-            "hashtag",
-            "passes_left",
-            "card_type",
-            "tokenised",
-        ] {
+        for name in
+            ["key", "name", "code", "passport", "hashtag", "passes_left", "card_type", "tokenised"]
+        {
             assert!(!is_secret(name), "{name}");
         }
     }
 
     #[test]
     fn frameworks_keep_tables_of_their_own() {
-        for name in [
-            "migrations",
-            "_prisma_migrations",
-            "SequelizeMeta",
-            "sessions",
-        ] {
+        for name in ["migrations", "_prisma_migrations", "SequelizeMeta", "sessions"] {
             assert!(is_housekeeping(&words(name)), "{name}");
         }
         assert!(!is_housekeeping(&words("session_products")));

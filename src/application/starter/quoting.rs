@@ -9,14 +9,8 @@ const RESERVED: &str = include_str!("reserved.txt");
 /// A name in SQL, with quotes where it needs them.
 pub(super) fn quoted(dialect: Dialect, name: &str) -> String {
     let folds = dialect.grammar().is_case_sensitive;
-    let is_letter = |c: char| {
-        c == '_'
-            || if folds {
-                c.is_ascii_lowercase()
-            } else {
-                c.is_ascii_alphabetic()
-            }
-    };
+    let is_letter =
+        |c: char| c == '_' || if folds { c.is_ascii_lowercase() } else { c.is_ascii_alphabetic() };
     let is_part = |c: char| is_letter(c) || c.is_ascii_digit();
     let is_plain = name.starts_with(is_letter) && name.chars().all(is_part);
     let lower = name.to_ascii_lowercase();

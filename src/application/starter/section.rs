@@ -54,10 +54,7 @@ pub(super) fn section(
     facts: &Facts,
 ) -> Section {
     let reading = Reading::new(dialect, fit, facts);
-    let mut section = Section {
-        table: fit.table.name.clone(),
-        ..Section::default()
-    };
+    let mut section = Section { table: fit.table.name.clone(), ..Section::default() };
     if let Some(why) = &facts.out {
         section.why = Some(why.clone());
         return section;
@@ -97,19 +94,13 @@ pub(super) fn section(
 fn of_view(names: &mut Names, reading: &Reading<'_>) -> Option<Strategy> {
     let is_id = |name: &str| name.to_lowercase().ends_with("id");
     let mut fields = reading.fields.iter();
-    let key = fields
-        .find(|field| is_id(&field.name))
-        .or(reading.fields.first())?;
+    let key = fields.find(|field| is_id(&field.name)).or(reading.fields.first())?;
     let parts = reading.key_parts(std::slice::from_ref(&key.column), false, false);
     let items = items(&reading.fields, &parts);
     let entity = names.entity(&reading.fit.table.name).to_owned();
     Some(Strategy {
         name: names.strategy(&entity),
-        key: format!(
-            "{}:{{{}}}",
-            super::object::literal(&entity),
-            parts.first()?.placeholder
-        ),
+        key: format!("{}:{{{}}}", super::object::literal(&entity), parts.first()?.placeholder),
         value: "object",
         ttl: "1h",
         sql: reading.sql(&items, &parts),

@@ -49,12 +49,7 @@ pub(super) struct KeyPart {
 impl<'a> Reading<'a> {
     pub(super) fn new(dialect: Dialect, fit: &'a Fit<'a>, facts: &'a Facts) -> Self {
         let fields = fit.fields();
-        Self {
-            dialect,
-            fit,
-            facts,
-            fields,
-        }
+        Self { dialect, fit, facts, fields }
     }
 
     pub(super) fn field(&self, column: &str) -> Option<&Field> {
@@ -91,10 +86,8 @@ impl<'a> Reading<'a> {
                     true => field.expression.clone(),
                     false => format!("CAST({} AS {})", field.expression, self.dialect.text_type()),
                 };
-                part.item = Some(format!(
-                    "{expression} AS {}",
-                    quoted(self.dialect, &part.placeholder)
-                ));
+                part.item =
+                    Some(format!("{expression} AS {}", quoted(self.dialect, &part.placeholder)));
                 part.hint = field.hint.filter(|_| is_comparable);
             }
             parts.push(part);
@@ -115,9 +108,7 @@ impl<'a> Reading<'a> {
     fn filled(&self, field: &Field, column: &TableColumn, has_blanks: bool) -> Option<String> {
         let plain = quoted(self.dialect, &field.column);
         let declared = column.declared.to_ascii_lowercase();
-        let is_text = ["char", "text", "clob", "enum("]
-            .iter()
-            .any(|name| declared.contains(name));
+        let is_text = ["char", "text", "clob", "enum("].iter().any(|name| declared.contains(name));
         let may_be_empty = is_text || self.dialect.stores_anything();
         let is_number = matches!(field.kind, Kind::Integer | Kind::Number);
         let holds_numbers = is_number && field.form == Form::Plain;
@@ -184,10 +175,8 @@ impl<'a> Reading<'a> {
         let mut sql = format!("SELECT {}", lines(items, 7));
         sql.push_str("\nFROM ");
         sql.push_str(&quoted(self.dialect, &self.fit.table.name));
-        let conditions: Vec<&str> = key
-            .iter()
-            .filter_map(|part| part.condition.as_deref())
-            .collect();
+        let conditions: Vec<&str> =
+            key.iter().filter_map(|part| part.condition.as_deref()).collect();
         if !conditions.is_empty() {
             sql.push_str("\nWHERE ");
             sql.push_str(&conditions.join(" AND "));
@@ -235,19 +224,10 @@ pub(super) fn places<'r>(reading: &'r Reading<'_>, columns: &[String]) -> Vec<&'
     let key = reading.fit.table.key();
     let others: Vec<&Field> = match key {
         [] => reading.fields.iter().filter(has_order).collect(),
-        key => key
-            .iter()
-            .filter_map(|column| reading.field(column))
-            .collect(),
+        key => key.iter().filter_map(|column| reading.field(column)).collect(),
     };
     let mut order: Vec<&Field> = Vec::new();
-    for field in reading
-        .fields
-        .iter()
-        .find(is_place)
-        .into_iter()
-        .chain(others)
-    {
+    for field in reading.fields.iter().find(is_place).into_iter().chain(others) {
         if !columns.contains(&field.column) && !order.contains(&field) {
             order.push(field);
         }
@@ -258,9 +238,7 @@ pub(super) fn places<'r>(reading: &'r Reading<'_>, columns: &[String]) -> Vec<&'
 /// The same as `order_by` has it.
 pub(super) fn order(reading: &Reading<'_>, columns: &[String]) -> Option<String> {
     let places = places(reading, columns).into_iter();
-    let names: Vec<String> = places
-        .map(|field| quoted(reading.dialect, &field.name))
-        .collect();
+    let names: Vec<String> = places.map(|field| quoted(reading.dialect, &field.name)).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
@@ -276,9 +254,7 @@ pub(super) fn items<'f>(
 
 /// Whether an item of SELECT is not stored.
 fn is_hidden(item: &str) -> bool {
-    [" AS _", " AS \"_", " AS `_"]
-        .iter()
-        .any(|name| item.contains(name))
+    [" AS _", " AS \"_", " AS `_"].iter().any(|name| item.contains(name))
 }
 
 /// `_order_id` of `order id`; a name with a meaning of its own is not taken.

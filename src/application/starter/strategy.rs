@@ -37,10 +37,7 @@ impl Strategy {
                 let hint = format!("{hint:?}").to_lowercase();
                 format!("{} = \"{hint}\"", toml_key(name))
             });
-            line(
-                "types",
-                format!("{{ {} }}", each.collect::<Vec<_>>().join(", ")),
-            );
+            line("types", format!("{{ {} }}", each.collect::<Vec<_>>().join(", ")));
         }
         if let Some(order_by) = &self.order_by {
             line("order_by", toml_text(order_by));
@@ -57,15 +54,8 @@ impl Strategy {
 
     /// The query, its rows in order.
     pub(super) fn ordered(&self) -> String {
-        let order = self
-            .order_by
-            .as_ref()
-            .map(|order| format!(" ORDER BY {order}"));
-        format!(
-            "SELECT * FROM (\n{}\n) q{}",
-            self.sql,
-            order.unwrap_or_default()
-        )
+        let order = self.order_by.as_ref().map(|order| format!(" ORDER BY {order}"));
+        format!("SELECT * FROM (\n{}\n) q{}", self.sql, order.unwrap_or_default())
     }
 }
 

@@ -18,10 +18,7 @@ fn column(name: &str, kind: Kind) -> TableColumn {
 fn table(name: &str, key: &[&str], columns: &[(&str, Kind)]) -> Table {
     Table {
         name: name.to_owned(),
-        columns: columns
-            .iter()
-            .map(|(name, kind)| column(name, *kind))
-            .collect(),
+        columns: columns.iter().map(|(name, kind)| column(name, *kind)).collect(),
         keys: UniqueKeys {
             primary: key.iter().map(|name| (*name).to_owned()).collect(),
             ..UniqueKeys::default()
@@ -44,13 +41,7 @@ fn refers(mut table: Table, column: &str, parent: &str, key: &str) -> Table {
 fn sections(mut schema: Schema, dialect: crate::application::ports::Dialect) -> Vec<Section> {
     let mut names = Names::of(&schema);
     guess::guess(&mut schema, &names);
-    let group = Group {
-        is_known: true,
-        filled: 10,
-        distinct: 10,
-        most: 1,
-        has_blanks: false,
-    };
+    let group = Group { is_known: true, filled: 10, distinct: 10, most: 1, has_blanks: false };
     let tables = schema.tables.iter();
     let each = tables.map(|table| {
         let facts = Facts {
@@ -59,13 +50,7 @@ fn sections(mut schema: Schema, dialect: crate::application::ports::Dialect) -> 
             references: vec![group.clone(); table.foreign_keys.len()],
             ..Facts::default()
         };
-        section(
-            &schema,
-            &mut names,
-            dialect,
-            &Fit::new(table, dialect),
-            &facts,
-        )
+        section(&schema, &mut names, dialect, &Fit::new(table, dialect), &facts)
     });
     each.collect()
 }
@@ -79,11 +64,7 @@ fn keys(sections: &[Section]) -> Vec<&str> {
 fn a_parent_has_lists_of_its_children() {
     let schema = Schema {
         tables: vec![
-            table(
-                "customers",
-                &["id"],
-                &[("id", Kind::Integer), ("name", Kind::Text)],
-            ),
+            table("customers", &["id"], &[("id", Kind::Integer), ("name", Kind::Text)]),
             refers(
                 refers(
                     table(
@@ -119,10 +100,7 @@ fn a_parent_has_lists_of_its_children() {
     let list = &all[1].strategies[1];
     assert_eq!(list.name, "order-by-customer");
     assert_eq!(list.order_by.as_deref(), Some("id"));
-    assert_eq!(
-        list.sql,
-        "SELECT id, payer_id,\n       customer_id AS _customer_id\nFROM orders"
-    );
+    assert_eq!(list.sql, "SELECT id, payer_id,\n       customer_id AS _customer_id\nFROM orders");
 }
 
 #[test]
@@ -137,25 +115,12 @@ fn children_are_guessed_only_where_nothing_is_declared() {
             table(
                 "oc_product_image",
                 &["product_image_id"],
-                &[
-                    ("product_image_id", Kind::Integer),
-                    ("product_id", Kind::Integer),
-                ],
+                &[("product_image_id", Kind::Integer), ("product_id", Kind::Integer)],
             ),
-            table(
-                "oc_note",
-                &["id"],
-                &[("id", Kind::Integer), ("product_id", Kind::Text)],
-            ),
+            table("oc_note", &["id"], &[("id", Kind::Integer), ("product_id", Kind::Text)]),
         ]
     };
-    let all = sections(
-        Schema {
-            tables: tables(),
-            elsewhere: Vec::new(),
-        },
-        MYSQL,
-    );
+    let all = sections(Schema { tables: tables(), elsewhere: Vec::new() }, MYSQL);
     assert_eq!(
         keys(&all),
         [
@@ -168,13 +133,7 @@ fn children_are_guessed_only_where_nothing_is_declared() {
     );
     let mut declared = tables();
     declared[2] = refers(declared[2].clone(), "id", "oc_product", "product_id");
-    let all = sections(
-        Schema {
-            tables: declared,
-            elsewhere: Vec::new(),
-        },
-        MYSQL,
-    );
+    let all = sections(Schema { tables: declared, elsewhere: Vec::new() }, MYSQL);
     assert!(!keys(&all).contains(&"product:{_product_id}:images"));
 }
 
@@ -188,21 +147,11 @@ fn a_parent_is_known_however_its_key_is_called() {
     ] {
         let tables = vec![
             table("Products", &[own], &[(own, Kind::Integer)]),
-            table(
-                "image",
-                &["id"],
-                &[("id", Kind::Integer), (other, Kind::Integer)],
-            ),
+            table("image", &["id"], &[("id", Kind::Integer), (other, Kind::Integer)]),
         ];
-        let schema = Schema {
-            tables,
-            elsewhere: Vec::new(),
-        };
+        let schema = Schema { tables, elsewhere: Vec::new() };
         let list = format!("product:{{_{other}}}:images");
-        assert!(
-            keys(&sections(schema, SQLITE)).contains(&list.as_str()),
-            "{other}"
-        );
+        assert!(keys(&sections(schema, SQLITE)).contains(&list.as_str()), "{other}");
     }
 }
 
@@ -218,26 +167,16 @@ fn children_of_an_example_are_in_the_order_of_their_list() {
     ];
     let image = table("image", &["id"], &columns);
     let tables = [product, refers(image, "product_id", "product", "id")];
-    let facts = Facts {
-        rows: 10,
-        ..Facts::default()
-    };
-    for (dialect, order) in [
-        (POSTGRES, "ORDER BY c.\"sortOrder\", c.id)"),
-        (MYSQL, "ORDER BY c.sortOrder, c.id)"),
-    ] {
+    let facts = Facts { rows: 10, ..Facts::default() };
+    for (dialect, order) in
+        [(POSTGRES, "ORDER BY c.\"sortOrder\", c.id)"), (MYSQL, "ORDER BY c.sortOrder, c.id)")]
+    {
         let fits = tables.each_ref().map(|table| Fit::new(table, dialect));
-        let readings = fits
-            .each_ref()
-            .map(|fit| Reading::new(dialect, fit, &facts));
+        let readings = fits.each_ref().map(|fit| Reading::new(dialect, fit, &facts));
         let all = examples(&mut Names::of(&Schema::default()), &readings);
         let sql = &all[0].strategy.sql;
         assert!(sql.contains(order) && sql.contains("listPrice"), "{sql}");
-        assert!(
-            all[0].heading.contains("inside, without shape;"),
-            "{}",
-            all[0].heading
-        );
+        assert!(all[0].heading.contains("inside, without shape;"), "{}", all[0].heading);
         let unordered = all[0].unordered.as_deref().unwrap_or_default();
         assert_eq!(unordered, sql.replace(&format!(" {order}"), ")"));
     }
@@ -251,47 +190,18 @@ fn a_version_is_the_surest_thing_that_changes() {
         for column in &mut table.columns {
             column.is_nullable = column.name == nullable;
         }
-        let all = sections(
-            Schema {
-                tables: vec![table],
-                elsewhere: Vec::new(),
-            },
-            dialect,
-        );
+        let all = sections(Schema { tables: vec![table], elsewhere: Vec::new() }, dialect);
         all[0].version.clone()
     };
     let (id, at) = (("id", Kind::Integer), ("updatedAt", Kind::Moment));
     let counter = ("lock_version", Kind::Integer);
     let said = |version: Option<String>| version.unwrap_or_default();
-    assert_eq!(
-        said(version(MYSQL, &[id, at, counter], "", None)),
-        "lock_version"
-    );
-    assert_eq!(
-        said(version(MYSQL, &[id, at, counter], "lock_version", None)),
-        "updatedAt"
-    );
-    assert_eq!(
-        said(version(SQLITE, &[id, at], "updatedAt", None)),
-        "COALESCE(updatedAt, '')"
-    );
-    assert_eq!(
-        said(version(
-            POSTGRES,
-            &[id, at],
-            "updatedAt",
-            Some("xmin::text")
-        )),
-        "xmin::text"
-    );
-    assert_eq!(
-        said(version(POSTGRES, &[id], "", Some("xmin::text"))),
-        "xmin::text"
-    );
-    assert_eq!(
-        version(SQLITE, &[id, ("version", Kind::Text)], "", None),
-        None
-    );
+    assert_eq!(said(version(MYSQL, &[id, at, counter], "", None)), "lock_version");
+    assert_eq!(said(version(MYSQL, &[id, at, counter], "lock_version", None)), "updatedAt");
+    assert_eq!(said(version(SQLITE, &[id, at], "updatedAt", None)), "COALESCE(updatedAt, '')");
+    assert_eq!(said(version(POSTGRES, &[id, at], "updatedAt", Some("xmin::text"))), "xmin::text");
+    assert_eq!(said(version(POSTGRES, &[id], "", Some("xmin::text"))), "xmin::text");
+    assert_eq!(version(SQLITE, &[id, ("version", Kind::Text)], "", None), None);
 }
 
 #[test]
@@ -299,24 +209,13 @@ fn the_file_is_one_that_can_be_read() {
     let mut secret = table(
         "account",
         &["id"],
-        &[
-            ("id", Kind::Integer),
-            ("password", Kind::Text),
-            ("picture", Kind::Binary),
-        ],
+        &[("id", Kind::Integer), ("password", Kind::Text), ("picture", Kind::Binary)],
     );
     secret.columns[2].declared = "bytea".to_owned();
-    let mut views = table(
-        "best",
-        &[],
-        &[("product_id", Kind::Integer), ("sold", Kind::Integer)],
-    );
+    let mut views = table("best", &[], &[("product_id", Kind::Integer), ("sold", Kind::Integer)]);
     views.is_view = true;
     let keyless = table("sessions", &["id"], &[("id", Kind::Integer)]);
-    let schema = Schema {
-        tables: vec![secret, views, keyless],
-        elsewhere: Vec::new(),
-    };
+    let schema = Schema { tables: vec![secret, views, keyless], elsewhere: Vec::new() };
     let mut sections = sections(schema, POSTGRES);
     sections[2] = Section {
         table: "sessions".to_owned(),

@@ -70,10 +70,7 @@ pub(super) async fn learn(
 }
 
 pub(super) fn out(why: &str) -> Facts {
-    Facts {
-        out: Some(why.to_owned()),
-        ..Facts::default()
-    }
+    Facts { out: Some(why.to_owned()), ..Facts::default() }
 }
 
 /// A failure that costs a table; any other ends the command.
@@ -105,10 +102,7 @@ async fn leave_out_unreadable(
         let sql = select(source, fit, std::slice::from_ref(field));
         if let Err(failure) = source.describe(&sql, &[]).await {
             let failure = of_query(failure)?;
-            let declared = fit
-                .table
-                .column(&field.column)
-                .map_or("", |column| &column.declared);
+            let declared = fit.table.column(&field.column).map_or("", |column| &column.declared);
             let why = match failure.why.contains("no JSON form") {
                 true => format!(
                     "{declared} has no JSON form; CAST({} AS {}) has one",
@@ -193,9 +187,8 @@ async fn read(
 /// ` ORDER BY` the key, the highest first.
 pub(super) fn newest(source: &dyn RowSource, fit: &Fit<'_>) -> String {
     let key = fit.table.key().iter();
-    let key: Vec<String> = key
-        .map(|name| format!("{} DESC", quoted(source.dialect(), name)))
-        .collect();
+    let key: Vec<String> =
+        key.map(|name| format!("{} DESC", quoted(source.dialect(), name))).collect();
     match key.is_empty() {
         true => String::new(),
         false => format!(" ORDER BY {}", key.join(", ")),
@@ -215,10 +208,8 @@ pub(super) async fn may_hide(source: &dyn RowSource) -> Result<bool, Failure> {
 
 /// The number of rows, not beyond one more than [`MANY`].
 async fn count(source: &dyn RowSource, table: &str) -> Result<u64, Failure> {
-    let sql = format!(
-        "SELECT count(*) AS n FROM (SELECT 1 AS one FROM {table} LIMIT {}) q",
-        MANY + 1
-    );
+    let sql =
+        format!("SELECT count(*) AS n FROM (SELECT 1 AS one FROM {table} LIMIT {}) q", MANY + 1);
     Query::counting(LABEL, sql).number(source).await
 }
 
@@ -232,10 +223,7 @@ struct Counting {
 impl Counting {
     fn new(places: Option<Vec<usize>>) -> Self {
         Self {
-            group: Group {
-                is_known: places.is_some(),
-                ..Group::default()
-            },
+            group: Group { is_known: places.is_some(), ..Group::default() },
             places,
             seen: HashMap::new(),
         }
@@ -267,9 +255,6 @@ impl Counting {
     }
 
     fn group(self) -> Group {
-        Group {
-            distinct: self.seen.len() as u64,
-            ..self.group
-        }
+        Group { distinct: self.seen.len() as u64, ..self.group }
     }
 }

@@ -83,13 +83,8 @@ pub(super) fn complete(
     let query = query(&fields, id, around)?;
     let (key, key_of_rows) = query.keys(key);
     check_empty(&fields, value, &key_of_rows)?;
-    let names = Names {
-        fields: &fields,
-        key: &key_of_rows,
-        place: &place,
-        order_by: &order_by,
-        value,
-    };
+    let names =
+        Names { fields: &fields, key: &key_of_rows, place: &place, order_by: &order_by, value };
     names.check_all(&query.columns)?;
     let trusts_changed_at = fields.changed.is_some();
     Ok(Definition {
@@ -211,21 +206,14 @@ const TOML_DATE: &str = "$__toml_private_datetime";
 /// Which columns say where in its key's value a row belongs.
 fn place(fields: &StrategyPatch, value: Shape) -> Result<Place<String>, Wrong> {
     let given = [
-        (
-            "map_key",
-            &fields.map_key,
-            &[Shape::Map, Shape::HashOfRows][..],
-        ),
+        ("map_key", &fields.map_key, &[Shape::Map, Shape::HashOfRows][..]),
         ("score", &fields.score, &[Shape::SortedSet]),
         ("tree_id", &fields.tree_id, &[Shape::Tree]),
         ("tree_parent", &fields.tree_parent, &[Shape::Tree]),
     ];
     for (field, column, shapes) in given {
         if column.is_some() && !shapes.contains(&value) {
-            return Err(Wrong::new(
-                field,
-                format!("not allowed for value = \"{}\"", value.name()),
-            ));
+            return Err(Wrong::new(field, format!("not allowed for value = \"{}\"", value.name())));
         }
     }
     let column = |field, column: &Option<String>| {
@@ -257,9 +245,7 @@ fn check_empty(fields: &StrategyPatch, value: Shape, key: &KeyTemplate) -> Resul
 }
 
 fn ttl(ttl: Option<&str>) -> Result<Option<Duration>, Wrong> {
-    ttl.map(ttl::parse)
-        .transpose()
-        .map_err(|e| Wrong::new("ttl", e))
+    ttl.map(ttl::parse).transpose().map_err(|e| Wrong::new("ttl", e))
 }
 
 fn order_by(text: Option<&str>) -> Result<OrderBy, Wrong> {

@@ -80,11 +80,7 @@ pub(super) fn of_code(spec: &StrategySpec) -> Result<File, Failure> {
     let file = File {
         extends: None,
         vars: Vars::new(),
-        context: Some(ContextTable {
-            name: spec.id.context.clone(),
-            owns: None,
-            enabled: None,
-        }),
+        context: Some(ContextTable { name: spec.id.context.clone(), owns: None, enabled: None }),
         strategies: BTreeMap::from([(spec.id.name.clone(), patch)]),
         places: BTreeMap::new(),
     };
@@ -116,9 +112,5 @@ fn check_names(file: &File, origin: &Origin) -> Result<(), Failure> {
 }
 
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(
-        FailureKind::Config,
-        format!("cannot read {}", path.display()),
-        error.to_string(),
-    )
+    Failure::new(FailureKind::Config, format!("cannot read {}", path.display()), error.to_string())
 }

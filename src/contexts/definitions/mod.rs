@@ -86,10 +86,7 @@ impl Definitions {
         };
         if all.with_shipped {
             for context in SHIPPED {
-                all.add(
-                    parse(context.definitions, &Origin::Shipped)?,
-                    &Origin::Shipped,
-                )?;
+                all.add(parse(context.definitions, &Origin::Shipped)?, &Origin::Shipped)?;
             }
         }
         for (file, origin) in own {
@@ -255,11 +252,7 @@ impl Definitions {
                 let whole = whole(&id, merged);
                 return vec![whole.unwrap_or_else(|wrong| merged.faulty(&id, &wrong))];
             }
-            let around = Around {
-                owns: &self.owns(&id.context),
-                vars,
-                databases,
-            };
+            let around = Around { owns: &self.owns(&id.context), vars, databases };
             let complete =
                 complete(&id, merged, &around).and_then(|definition| match definition.is_open() {
                     true => Ok(vec![definition]),
@@ -293,10 +286,7 @@ impl Definitions {
 /// What is wrong with any of some definitions, a line each.
 pub fn faults(all: &[Definition]) -> Option<Failure> {
     let mut lines: Vec<String> = Vec::new();
-    for fault in all
-        .iter()
-        .filter_map(|definition| definition.fault.as_ref())
-    {
+    for fault in all.iter().filter_map(|definition| definition.fault.as_ref()) {
         let line = fault.to_string();
         if !lines.contains(&line) {
             lines.push(line);
@@ -378,22 +368,13 @@ mod tests {
 
     #[test]
     fn overrides_merge_field_by_field() {
-        let one = merged(&[
-            BASE,
-            "[context]\nname = \"shop\"\n[strategies.hot]\nlimit = 500",
-        ])
-        .expect("valid");
-        assert_eq!(
-            (one[0].limit, one[0].spec.ttl),
-            (Some(500), Some(Duration::from_hours(2)))
-        );
+        let one = merged(&[BASE, "[context]\nname = \"shop\"\n[strategies.hot]\nlimit = 500"])
+            .expect("valid");
+        assert_eq!((one[0].limit, one[0].spec.ttl), (Some(500), Some(Duration::from_hours(2))));
         assert!(
-            merged(&[
-                BASE,
-                "[context]\nname = \"shop\"\n[strategies.hot]\nenabled = false"
-            ])
-            .expect("valid")
-            .is_empty()
+            merged(&[BASE, "[context]\nname = \"shop\"\n[strategies.hot]\nenabled = false"])
+                .expect("valid")
+                .is_empty()
         );
     }
 
@@ -402,26 +383,15 @@ mod tests {
         let base = BASE.replace("sql.any", "sql.postgres");
         let patch = "[context]\nname = \"shop\"\n[strategies.hot]\nsql.any = \"SELECT id FROM products WHERE id > 1\"";
         let all = merged(&[&base, patch]).expect("valid");
-        assert!(
-            all[0]
-                .sql
-                .of("postgres")
-                .is_some_and(|sql| sql.ends_with("id > 1"))
-        );
+        assert!(all[0].sql.of("postgres").is_some_and(|sql| sql.ends_with("id > 1")));
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         let with = |from: &str, to: &str| BASE.replace(from, to);
         for (text, expected) in [
-            (
-                with("ttl =", "tll ="),
-                "0.toml, line 8: unknown field `tll`",
-            ),
-            (
-                with("\"object\"", "\"objekt\""),
-                "line 7: unknown value `objekt`: use one of ",
-            ),
+            (with("ttl =", "tll ="), "0.toml, line 8: unknown field `tll`"),
+            (with("\"object\"", "\"objekt\""), "line 7: unknown value `objekt`: use one of "),
             (
                 with("P:{id}", "P:{id"),
                 "shop/hot: 0.toml, line 6: key: `{` at character 3 is not closed",
@@ -432,14 +402,8 @@ mod tests {
             ),
             (with("\"object\"", "\"list\""), "limit: a `list` has none"),
             (with("FROM products", "FROM users"), "sql.any: "),
-            (
-                with("limit = 100", "limit = 0"),
-                "limit: 0 would warm nothing",
-            ),
-            (
-                with("owns = [\"products\"]", "owns = []"),
-                "owns: the context shop owns no table",
-            ),
+            (with("limit = 100", "limit = 0"), "limit: 0 would warm nothing"),
+            (with("owns = [\"products\"]", "owns = []"), "owns: the context shop owns no table"),
             (with("\"shop\"", "\"Shop\""), "`Shop` cannot be a name"),
             (with("\"shop\"", "\"all\""), "`all` cannot be a name"),
             (
@@ -450,10 +414,7 @@ mod tests {
             ),
         ] {
             let failure = merged(&[&text]).expect_err(expected);
-            assert!(
-                failure.to_string().contains(expected),
-                "{expected}\n got {failure}"
-            );
+            assert!(failure.to_string().contains(expected), "{expected}\n got {failure}");
         }
         let failure = merged(&[&with("ttl =", "tll =")]).expect_err("unknown field");
         assert_eq!(failure.hint.as_deref(), Some("did you mean `ttl`?"));

@@ -34,11 +34,7 @@ pub(super) fn places(text: &str, file: &str) -> BTreeMap<String, Fields> {
 }
 
 fn written(text: &str, file: &str, byte: usize) -> Written {
-    Written {
-        file: file.to_owned(),
-        start: Place::of(text, byte),
-        verbatim: false,
-    }
+    Written { file: file.to_owned(), start: Place::of(text, byte), verbatim: false }
 }
 
 /// Where a value begins; of a string, behind its quotes.
@@ -58,11 +54,7 @@ fn value_at(text: &str, file: &str, value: &Spanned<DeValue<'_>>) -> Written {
     let has_escapes = literal.starts_with('"') && literal.contains('\\');
     Written {
         verbatim: quotes > 0 && !has_escapes,
-        ..written(
-            text,
-            file,
-            span.start + quotes + line_break.map_or(0, str::len),
-        )
+        ..written(text, file, span.start + quotes + line_break.map_or(0, str::len))
     }
 }
 
@@ -77,9 +69,7 @@ mod tests {
         let places = places(text, "x.toml");
         let at = |strategy: &str, field: &str, within: Option<(usize, usize)>| {
             let within = within.map(|(line, column)| Place { line, column });
-            places[strategy]
-                .get(field)
-                .map(|written| written.at(within))
+            places[strategy].get(field).map(|written| written.at(within))
         };
         for (strategy, field, within, expected) in [
             ("a", "key", None, "x.toml, line 4"),

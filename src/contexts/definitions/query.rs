@@ -60,11 +60,7 @@ pub(super) fn query(
         let why = format!("`{name}` cannot be a name: letters, digits and _ only");
         return Err(Wrong::new("for", why));
     }
-    let checks = Checks {
-        owns: &owns,
-        vars: around.vars,
-        each: &each,
-    };
+    let checks = Checks { owns: &owns, vars: around.vars, each: &each };
     let mut query = checks.texts(&fields.sql, around.databases)?;
     for (name, for_each) in &each {
         let values = checks.values(name, for_each, around.databases)?;
@@ -79,9 +75,7 @@ pub(super) fn query(
     let vars = around.vars.iter();
     let is_used = |name: &&String| used.contains(name) && !each.contains_key(*name);
     let vars = vars.filter(|(name, _)| is_used(name));
-    query.vars = vars
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    query.vars = vars.map(|(name, value)| (name.clone(), value.clone())).collect();
     Ok(query)
 }
 
@@ -142,10 +136,7 @@ impl Query {
     /// says that `_changed_at` covers everything.
     pub(super) fn tracking(&self, key: &KeyTemplate, value: Shape, is_trusted: bool) -> Tracking {
         let none = |why: &str| Tracking::None(why.to_owned());
-        let may_vary = self
-            .vars
-            .values()
-            .any(|value| is_varying_text(&value.to_string()));
+        let may_vary = self.vars.values().any(|value| is_varying_text(&value.to_string()));
         let Some((sql, grammar)) = &self.text else {
             return none("no database is configured");
         };
@@ -185,15 +176,11 @@ impl Checks<'_> {
         for grammar in databases {
             let field = |name: &str| {
                 let mut texts = texts.iter();
-                texts
-                    .find(|(field, _)| field.strip_prefix("sql.") == Some(name))
-                    .copied()
+                texts.find(|(field, _)| field.strip_prefix("sql.") == Some(name)).copied()
             };
             let (own, any) = (field(grammar.name), field("any"));
-            let given = [own, any]
-                .into_iter()
-                .flatten()
-                .find_map(|(field, text)| Some((field, text?)));
+            let given =
+                [own, any].into_iter().flatten().find_map(|(field, text)| Some((field, text?)));
             let Some((field, text)) = given else {
                 if let ([_], Some((field, _))) = (databases, own) {
                     let name = grammar.name;
@@ -263,11 +250,7 @@ impl Checks<'_> {
             return Err(Wrong::new(field, why));
         }
         check(&named.text, grammar, self.owns).map_err(|refused| wrong(&named, refused))?;
-        Ok(Statement {
-            written: sql.to_owned(),
-            named,
-            ..statement
-        })
+        Ok(Statement { written: sql.to_owned(), named, ..statement })
     }
 }
 

@@ -2,7 +2,5 @@
 
 use super::context::Context;
 
-pub(super) const CONTEXT: Context = Context {
-    name: "ordering",
-    definitions: include_str!("warmup.toml"),
-};
+pub(super) const CONTEXT: Context =
+    Context { name: "ordering", definitions: include_str!("warmup.toml") };

@@ -30,14 +30,8 @@ pub fn tracking(sql: &str, grammar: &'static Grammar, keys: &[&str]) -> Tracking
 
 fn of_query(query: &Query, grammar: &'static Grammar, keys: &[&str]) -> Result<Tracking, Why> {
     let select = plain_select(query)?;
-    let reading = Reading {
-        grammar,
-        select,
-        tables: tables(select, grammar)?,
-    };
-    let changed_at = reading
-        .column(CHANGED_AT)
-        .ok_or("it does not select `_changed_at`")?;
+    let reading = Reading { grammar, select, tables: tables(select, grammar)? };
+    let changed_at = reading.column(CHANGED_AT).ok_or("it does not select `_changed_at`")?;
     for column in scope::columns(select) {
         match column {
             Column::One(expr, _) => check_pure(expr, grammar, PURE_FUNCTIONS)?,
@@ -177,9 +171,7 @@ impl<'a> Reading<'a> {
         check_pure(&self.select.selection, self.grammar, "").map_err(
             |_| "its WHERE has a function, a subquery, or a word that depends on the time",
         )?;
-        let changed_at = self
-            .plain(changed_at)
-            .ok_or("_changed_at is not a plain column")?;
+        let changed_at = self.plain(changed_at).ok_or("_changed_at is not a plain column")?;
         let mut columns = scope::columns(self.select);
         let has_wildcard = columns.any(|column| matches!(column, Column::All(..)));
         let column = |name: &&str| match self.column(name) {
@@ -204,10 +196,10 @@ impl<'a> Reading<'a> {
         let is_covered = |table: &Table| covered.contains(&table.alias);
         match self.tables.iter().all(is_covered) {
             true => Ok(()),
-            false => Err(
-                "it joins tables, and its _changed_at is not the latest time of all of them \
-                 (GREATEST(a.updated_at, b.updated_at), in SQLite max(...))",
-            ),
+            false => {
+                Err("it joins tables, and its _changed_at is not the latest time of all of them \
+                 (GREATEST(a.updated_at, b.updated_at), in SQLite max(...))")
+            }
         }
     }
 

@@ -94,8 +94,7 @@ impl Words {
             }
             Expr::Identifier(name) => self.columns.push(name.value.clone()),
             Expr::CompoundIdentifier(names) => {
-                self.columns
-                    .extend(names.last().map(|name| name.value.clone()));
+                self.columns.extend(names.last().map(|name| name.value.clone()));
             }
             Expr::AtTimeZone { timestamp, .. } => {
                 self.zoned += Self::of(&**timestamp).clock.len();
@@ -132,25 +131,10 @@ mod tests {
         for (grammar, condition, word, columns) in [
             (MYSQL, "seen > now() - INTERVAL 1 HOUR", "now()", "seen"),
             (MYSQL, "CURDATE() BETWEEN t.a AND t.b", "CURDATE()", "a b"),
-            (
-                MYSQL,
-                "id = 1 OR DATE(made) = CURRENT_DATE",
-                "CURRENT_DATE",
-                "made",
-            ),
-            (
-                POSTGRES,
-                "seen > now() - interval '1 hour'",
-                "now()",
-                "seen",
-            ),
+            (MYSQL, "id = 1 OR DATE(made) = CURRENT_DATE", "CURRENT_DATE", "made"),
+            (POSTGRES, "seen > now() - interval '1 hour'", "now()", "seen"),
             (POSTGRES, "CURRENT_DATE IN (a, b)", "CURRENT_DATE", "a b"),
-            (
-                POSTGRES,
-                "id IN (SELECT 1 WHERE made < LOCALTIMESTAMP)",
-                "LOCALTIMESTAMP",
-                "made",
-            ),
+            (POSTGRES, "id IN (SELECT 1 WHERE made < LOCALTIMESTAMP)", "LOCALTIMESTAMP", "made"),
         ] {
             let expected = Some((word.to_owned(), columns.to_owned()));
             assert_eq!(found(grammar, condition), expected, "{condition}");

@@ -47,16 +47,8 @@ mod tests {
             Some(shown.join(" "))
         };
         for (grammar, sql, expected) in [
-            (
-                POSTGRES,
-                "SELECT Id, p.Name, 1 AS \"One\", 2 FROM p",
-                Some("id name One ?"),
-            ),
-            (
-                MYSQL,
-                "SELECT Id, `p`.`Name`, now() `Now` FROM p",
-                Some("Id Name Now"),
-            ),
+            (POSTGRES, "SELECT Id, p.Name, 1 AS \"One\", 2 FROM p", Some("id name One ?")),
+            (MYSQL, "SELECT Id, `p`.`Name`, now() `Now` FROM p", Some("Id Name Now")),
             (
                 POSTGRES,
                 "WITH a AS (SELECT 1 AS b) (SELECT b FROM a) UNION SELECT 2 AS c",

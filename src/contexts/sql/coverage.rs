@@ -47,10 +47,7 @@ struct Origins {
 }
 
 impl Origins {
-    const UNKNOWN: Self = Self {
-        places: Vec::new(),
-        is_unknown: true,
-    };
+    const UNKNOWN: Self = Self { places: Vec::new(), is_unknown: true };
 
     fn add(&mut self, other: &Self) {
         self.is_unknown |= other.is_unknown;
@@ -178,10 +175,8 @@ impl Reading<'_> {
     /// What an expression reads itself, without those inside it. `is_own`: its names are those of this
     /// query's FROM.
     fn of_node(&self, expr: &Expr, is_own: bool) -> Origins {
-        let is_key = |column: &Ident| {
-            self.keys
-                .contains(&stored_name(column, self.grammar).as_str())
-        };
+        let is_key =
+            |column: &Ident| self.keys.contains(&stored_name(column, self.grammar).as_str());
         let known = match expr {
             Expr::Identifier(word) => match self.scope.find(&word.value) {
                 Some(row) => Some(row.clone()),
@@ -215,11 +210,7 @@ impl Reading<'_> {
 
 /// What the version misses of the stored columns, for people.
 fn said(version: &Origins, stored: &Origins) -> Option<String> {
-    let mut known: Vec<&str> = version
-        .places
-        .iter()
-        .map(|(p, _)| p.table.as_str())
-        .collect();
+    let mut known: Vec<&str> = version.places.iter().map(|(p, _)| p.table.as_str()).collect();
     known.dedup();
     let mut missed: Vec<String> = Vec::new();
     for (place, _) in &stored.places {
@@ -239,9 +230,7 @@ fn said(version: &Origins, stored: &Origins) -> Option<String> {
         known => format!("{known} only"),
     };
     let missed = missed.join(", ");
-    Some(format!(
-        "its {VERSION} comes from {from}; changes of {missed} are not seen"
-    ))
+    Some(format!("its {VERSION} comes from {from}; changes of {missed} are not seen"))
 }
 
 /// Functions that show that a row is gone from those that they read.
@@ -351,15 +340,9 @@ mod tests {
         assert!(said(POSTGRES, ranked).contains("a window function reads others"));
         assert!(said(POSTGRES, newest).contains("a deleted one is not seen"));
         for (grammar, covers) in [
-            (
-                POSTGRES,
-                newest.replace("max(at)", "concat(count(*), '/', max(at))"),
-            ),
+            (POSTGRES, newest.replace("max(at)", "concat(count(*), '/', max(at))")),
             (SQLITE, newest.replace("max(at)", "max(at, id)")),
-            (
-                POSTGRES,
-                format!("SELECT q.*, md5(q::text) AS _version FROM ({ranked}) q"),
-            ),
+            (POSTGRES, format!("SELECT q.*, md5(q::text) AS _version FROM ({ranked}) q")),
         ] {
             assert_eq!(said(grammar, &covers), "", "{covers}");
         }

@@ -217,18 +217,13 @@ impl Reading {
     }
 
     fn kind_of_all(&self, all: &[&Expr], from: &Tables, known: &Tables) -> Kind {
-        all.iter().fold(Kind::Either, |kind, expr| {
-            kind.and(self.kind(expr, from, known))
-        })
+        all.iter().fold(Kind::Either, |kind, expr| kind.and(self.kind(expr, from, known)))
     }
 
     fn kind_of_call(&self, function: &Function, from: &Tables, known: &Tables) -> Kind {
         let name = called_function(function);
         let arguments: Vec<&Expr> = arguments(function).collect();
-        let Documents {
-            functions,
-            of_several,
-        } = self.documents;
+        let Documents { functions, of_several } = self.documents;
         let is_one_of_several = arguments.len() > 2 && lists(of_several, &name);
         if lists(DOCUMENTS, &name) || lists(functions, &name) || is_one_of_several {
             return Kind::Document;
@@ -243,11 +238,7 @@ impl Reading {
 /// The alternatives of a choice.
 fn branches(expr: &Expr) -> Option<Vec<&Expr>> {
     match expr {
-        Expr::Case {
-            conditions,
-            else_result,
-            ..
-        } => {
+        Expr::Case { conditions, else_result, .. } => {
             let results = conditions.iter().map(|when| &when.result);
             Some(results.chain(else_result.as_deref()).collect())
         }
@@ -299,70 +290,22 @@ mod tests {
     fn json_functions_make_documents() {
         for (grammar, sql, expected) in [
             (MYSQL, "SELECT JSON_OBJECT('a', 1) AS d, a FROM t", "d"),
-            (
-                MYSQL,
-                "SELECT COALESCE(JSON_ARRAYAGG(a), '[]') AS d FROM t",
-                "d",
-            ),
-            (
-                MYSQL,
-                "SELECT COALESCE(JSON_ARRAYAGG(a), '') AS d FROM t",
-                "",
-            ),
+            (MYSQL, "SELECT COALESCE(JSON_ARRAYAGG(a), '[]') AS d FROM t", "d"),
+            (MYSQL, "SELECT COALESCE(JSON_ARRAYAGG(a), '') AS d FROM t", ""),
             (MYSQL, "SELECT COALESCE(a, '[]') AS d FROM t", ""),
-            (
-                MYSQL,
-                "SELECT (SELECT JSON_ARRAYAGG(b.a) FROM b) AS d FROM t",
-                "d",
-            ),
-            (
-                MYSQL,
-                "SELECT CASE WHEN a THEN JSON_ARRAY(1) END AS d FROM t",
-                "d",
-            ),
+            (MYSQL, "SELECT (SELECT JSON_ARRAYAGG(b.a) FROM b) AS d FROM t", "d"),
+            (MYSQL, "SELECT CASE WHEN a THEN JSON_ARRAY(1) END AS d FROM t", "d"),
             (MYSQL, "SELECT IF(a, JSON_ARRAY(1), 'none') AS d FROM t", ""),
             (MYSQL, "SELECT CONCAT(JSON_ARRAY(1)) AS d FROM t", ""),
-            (
-                MYSQL,
-                "SELECT JSON_UNQUOTE(JSON_EXTRACT(a, '$')) AS d FROM t",
-                "",
-            ),
-            (
-                MYSQL,
-                "SELECT JSON_EXTRACT(a, '$') AS d, a->'$.x' AS e FROM t",
-                "d e",
-            ),
-            (
-                MYSQL,
-                "SELECT q.*, 1 AS n FROM (SELECT JSON_ARRAY(a) AS D FROM t) q",
-                "d",
-            ),
-            (
-                MYSQL,
-                "SELECT IFNULL(q.d, '{}') AS e FROM (SELECT JSON_OBJECT() AS d) q",
-                "e",
-            ),
-            (
-                MYSQL,
-                "WITH q AS (SELECT JSON_ARRAY(a) AS d FROM t) SELECT x.d FROM q x",
-                "d",
-            ),
+            (MYSQL, "SELECT JSON_UNQUOTE(JSON_EXTRACT(a, '$')) AS d FROM t", ""),
+            (MYSQL, "SELECT JSON_EXTRACT(a, '$') AS d, a->'$.x' AS e FROM t", "d e"),
+            (MYSQL, "SELECT q.*, 1 AS n FROM (SELECT JSON_ARRAY(a) AS D FROM t) q", "d"),
+            (MYSQL, "SELECT IFNULL(q.d, '{}') AS e FROM (SELECT JSON_OBJECT() AS d) q", "e"),
+            (MYSQL, "WITH q AS (SELECT JSON_ARRAY(a) AS d FROM t) SELECT x.d FROM q x", "d"),
             (MYSQL, "SELECT JSON_ARRAY() AS d UNION SELECT 'x' AS d", ""),
-            (
-                MYSQL,
-                "SELECT JSON_ARRAY() AS d UNION SELECT JSON_OBJECT() AS d",
-                "d",
-            ),
-            (
-                SQLITE,
-                "SELECT json_group_array(a) AS d, json_extract(a, '$.x') AS e FROM t",
-                "d",
-            ),
-            (
-                SQLITE,
-                "SELECT json_extract(a, '$.x', '$.y') AS d, a ->> '$' AS e FROM t",
-                "d",
-            ),
+            (MYSQL, "SELECT JSON_ARRAY() AS d UNION SELECT JSON_OBJECT() AS d", "d"),
+            (SQLITE, "SELECT json_group_array(a) AS d, json_extract(a, '$.x') AS e FROM t", "d"),
+            (SQLITE, "SELECT json_extract(a, '$.x', '$.y') AS d, a ->> '$' AS e FROM t", "d"),
             (SQLITE, "SELECT json_quote(a) AS d FROM t", "d"),
             (POSTGRES, "SELECT json_agg(a) AS d FROM t", ""),
         ] {
@@ -373,10 +316,7 @@ mod tests {
     #[test]
     fn a_choice_is_asked_for_without_its_literals() {
         for (sql, expected) in [
-            (
-                "SELECT COALESCE(doc, '{}') AS d FROM t",
-                "SELECT doc AS d FROM t",
-            ),
+            ("SELECT COALESCE(doc, '{}') AS d FROM t", "SELECT doc AS d FROM t"),
             (
                 "SELECT IFNULL(t.doc, \"[]\") AS d, 'x' AS x FROM t",
                 "SELECT t.doc AS d, 'x' AS x FROM t",

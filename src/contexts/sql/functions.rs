@@ -30,9 +30,7 @@ const HARMLESS_PG_FUNCTIONS: &str = "pg_column_size pg_size_bytes pg_size_pretty
 
 pub(super) fn check_table_function(name: &ObjectName) -> Step {
     let Some(parts) = identifiers(name) else {
-        return refuse(SqlRefused::unreadable(format!(
-            "`{name}` is not a function name"
-        )));
+        return refuse(SqlRefused::unreadable(format!("`{name}` is not a function name")));
     };
     let is_listed = |part: &Ident| lists(TABLE_FUNCTIONS, &part.value.to_ascii_lowercase());
     match parts[..] {
@@ -50,21 +48,14 @@ pub(super) fn check_table_function(name: &ObjectName) -> Step {
 /// In any schema, since extensions such as dblink may be installed anywhere.
 pub(super) fn check_function(name: &ObjectName) -> Step {
     let Some(last) = name.0.last().and_then(ObjectNamePart::as_ident) else {
-        return refuse(SqlRefused::unreadable(format!(
-            "`{name}` is not a function name"
-        )));
+        return refuse(SqlRefused::unreadable(format!("`{name}` is not a function name")));
     };
     let bare = last.value.to_ascii_lowercase();
     let refused = lists(REFUSED_FUNCTIONS, &bare)
-        || (REFUSED_PREFIXES
-            .split_whitespace()
-            .any(|prefix| bare.starts_with(prefix))
+        || (REFUSED_PREFIXES.split_whitespace().any(|prefix| bare.starts_with(prefix))
             && !lists(HARMLESS_PG_FUNCTIONS, &bare));
     if refused {
-        return refuse(SqlRefused::Function {
-            place: Place::from(last),
-            name: name.to_string(),
-        });
+        return refuse(SqlRefused::Function { place: Place::from(last), name: name.to_string() });
     }
     ControlFlow::Continue(())
 }

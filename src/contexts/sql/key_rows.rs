@@ -20,12 +20,7 @@ pub(super) fn key_rows(
     let mut reading = Reading {
         grammar,
         aliases,
-        rows: KeyRows {
-            tables: names,
-            fixed: Vec::new(),
-            numbers: Vec::new(),
-            equal: Vec::new(),
-        },
+        rows: KeyRows { tables: names, fixed: Vec::new(), numbers: Vec::new(), equal: Vec::new() },
     };
     for (name, expr) in keys {
         let column = match expr {
@@ -100,24 +95,18 @@ impl Reading {
     fn condition(&mut self, expr: &Expr) {
         match expr {
             Expr::Nested(inner) => self.condition(inner),
-            Expr::BinaryOp {
-                left,
-                op: BinaryOperator::And,
-                right,
-            } => {
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
                 self.condition(left);
                 self.condition(right);
             }
-            Expr::BinaryOp {
-                left,
-                op: BinaryOperator::Eq,
-                right,
-            } => match (self.column(left), self.column(right)) {
-                (Some(left), Some(right)) => self.rows.equal.push((left, right)),
-                (Some(column), None) => self.constant(column, right),
-                (None, Some(column)) => self.constant(column, left),
-                (None, None) => {}
-            },
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+                match (self.column(left), self.column(right)) {
+                    (Some(left), Some(right)) => self.rows.equal.push((left, right)),
+                    (Some(column), None) => self.constant(column, right),
+                    (None, Some(column)) => self.constant(column, left),
+                    (None, None) => {}
+                }
+            }
             _ => {}
         }
     }

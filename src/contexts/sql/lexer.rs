@@ -16,11 +16,7 @@ pub(super) fn harmless_text(sql: &str, grammar: &'static Grammar) -> Result<Stri
             Kind::Code | Kind::Parameter => harmless.extend(piece),
             Kind::Comment => harmless.extend(piece.map(|c| if c == '\n' { c } else { ' ' })),
             Kind::String { delimiter } => {
-                let quote = if piece.as_str().starts_with('"') {
-                    '"'
-                } else {
-                    '\''
-                };
+                let quote = if piece.as_str().starts_with('"') { '"' } else { '\'' };
                 let (open, close) = (delimiter - 1, piece.clone().count() - delimiter);
                 harmless.extend(piece.enumerate().map(|(i, c)| match c {
                     _ if i == open || i == close => quote,
@@ -43,19 +39,13 @@ pub(super) fn pieces(
         return Err(SqlRefused::TooLong);
     }
     let text: Vec<char> = sql.chars().collect();
-    let mut lexer = Lexer {
-        text: &text,
-        grammar,
-        may_escape: false,
-        open: Vec::new(),
-    };
+    let mut lexer = Lexer { text: &text, grammar, may_escape: false, open: Vec::new() };
     let mut pieces = Vec::new();
     let (mut at, mut byte) = (0, 0);
     while at < text.len() {
-        let (kind, end) = lexer.next(at).map_err(|problem| SqlRefused::Text {
-            place: Place::of(sql, byte),
-            problem,
-        })?;
+        let (kind, end) = lexer
+            .next(at)
+            .map_err(|problem| SqlRefused::Text { place: Place::of(sql, byte), problem })?;
         let length: usize = text[at..end].iter().map(|c| c.len_utf8()).sum();
         pieces.push((kind, byte..byte + length));
         (at, byte) = (end, byte + length);
@@ -176,9 +166,7 @@ impl Lexer<'_> {
     }
 
     fn starts(&self, at: usize, with: &str) -> bool {
-        with.chars()
-            .enumerate()
-            .all(|(i, c)| self.text.get(at + i) == Some(&c))
+        with.chars().enumerate().all(|(i, c)| self.text.get(at + i) == Some(&c))
     }
 
     /// The end of the characters from `at` on that satisfy the condition.
@@ -252,16 +240,9 @@ impl Lexer<'_> {
             return Err("the SQL has a parameter. Write the value itself.");
         }
         let tag = &self.text[at..=tag_end];
-        let length = self.text[tag_end + 1..]
-            .windows(tag.len())
-            .position(|window| window == tag);
+        let length = self.text[tag_end + 1..].windows(tag.len()).position(|window| window == tag);
         let length = length.ok_or("a dollar-quoted string is not closed. Close it.")?;
-        Ok((
-            Kind::String {
-                delimiter: tag.len(),
-            },
-            tag_end + 1 + length + tag.len(),
-        ))
+        Ok((Kind::String { delimiter: tag.len() }, tag_end + 1 + length + tag.len()))
     }
 
     /// MariaDB reads `1.5FROM t` as `1.5 FROM t`, but the parser reads a column with an alias.

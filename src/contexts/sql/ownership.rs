@@ -29,11 +29,7 @@ pub fn check(sql: &str, grammar: &'static Grammar, owns: &Owns) -> Result<(), Sq
 /// The same for a query that is run as it is, with an order and a limit of its own.
 pub fn check_reads(sql: &str, grammar: &'static Grammar, owns: &Owns) -> Result<(), SqlRefused> {
     with_query(sql, grammar, |query| {
-        let mut reader = Reader {
-            grammar,
-            owns,
-            scopes: Vec::new(),
-        };
+        let mut reader = Reader { grammar, owns, scopes: Vec::new() };
         match walk(query, |node| reader.step(node)) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(refused) => Err(*refused),
@@ -75,10 +71,7 @@ struct Scope {
 
 impl Scope {
     fn shows(&self, name: &String) -> bool {
-        self.names
-            .iter()
-            .take(self.passed + self.ahead)
-            .any(|shown| shown == name)
+        self.names.iter().take(self.passed + self.ahead).any(|shown| shown == name)
     }
 
     fn is_in_a_body(&self) -> bool {
@@ -125,9 +118,7 @@ impl Reader<'_> {
 
     fn check_factor(&self, factor: &TableFactor) -> Step {
         match factor {
-            TableFactor::Table {
-                name, args: None, ..
-            } => self.check_table(name),
+            TableFactor::Table { name, args: None, .. } => self.check_table(name),
             TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => {
                 check_table_function(name)
             }
@@ -136,9 +127,7 @@ impl Reader<'_> {
             | TableFactor::UNNEST { .. }
             | TableFactor::JsonTable { .. }
             | TableFactor::XmlTable { .. } => ControlFlow::Continue(()),
-            other => refuse(SqlRefused::unreadable(format!(
-                "`{other}` is not supported in FROM"
-            ))),
+            other => refuse(SqlRefused::unreadable(format!("`{other}` is not supported in FROM"))),
         }
     }
 
@@ -154,11 +143,7 @@ impl Reader<'_> {
             With::Own => 1,
             With::All => names.len(),
         };
-        Scope {
-            names,
-            passed: 0,
-            ahead,
-        }
+        Scope { names, passed: 0, ahead }
     }
 
     /// MySQL may or may not distinguish CTE names by case, so only the exact spelling matches.
@@ -189,9 +174,7 @@ impl Reader<'_> {
 
     fn check_table(&self, name: &ObjectName) -> Step {
         let Some(parts) = identifiers(name) else {
-            return refuse(SqlRefused::unreadable(format!(
-                "`{name}` is not a table name"
-            )));
+            return refuse(SqlRefused::unreadable(format!("`{name}` is not a table name")));
         };
         if parts.iter().any(|part| is_string(part, self.grammar)) {
             return refuse(SqlRefused::unreadable(format!(
@@ -211,11 +194,7 @@ impl Reader<'_> {
             [table] if self.grammar.dual && is_dual(table) => true,
             _ => self.owns.covers(&self.stored(&parts), self.grammar),
         };
-        if known {
-            ControlFlow::Continue(())
-        } else {
-            refuse(self.foreign(&parts))
-        }
+        if known { ControlFlow::Continue(()) } else { refuse(self.foreign(&parts)) }
     }
 
     fn stored(&self, parts: &[&Ident]) -> Vec<String> {
@@ -227,11 +206,7 @@ impl Reader<'_> {
         let table = self.stored(parts).join(".");
         let owned = self.owns.entries().into_iter();
         let owned: Vec<_> = owned.map(|entry| format!("`{entry}`")).collect();
-        let owns = if owned.is_empty() {
-            "which is empty".to_owned()
-        } else {
-            owned.join(", ")
-        };
+        let owns = if owned.is_empty() { "which is empty".to_owned() } else { owned.join(", ") };
         let hint = match self.owns.nearest(&table) {
             _ if parts.len() == 1 && self.is_defined_around(parts[0]) => {
                 "The WITH query of that name is not in scope there: define it earlier in the same \
@@ -241,26 +216,17 @@ impl Reader<'_> {
             Some(entry) => format!("Did you mean `{entry}`? "),
             None => String::new(),
         };
-        SqlRefused::ForeignTable {
-            place: Place::from(parts[0]),
-            table,
-            owns,
-            hint,
-        }
+        SqlRefused::ForeignTable { place: Place::from(parts[0]), table, owns, hint }
     }
 
     fn is_defined_around(&self, ident: &Ident) -> bool {
-        self.scopes
-            .iter()
-            .any(|scope| scope.names.contains(&self.cte_name(ident)))
+        self.scopes.iter().any(|scope| scope.names.contains(&self.cte_name(ident)))
     }
 }
 
 fn writes(statement: &Statement) -> Step {
     let text = statement.to_string();
-    refuse(SqlRefused::Writes(
-        text.split(' ').next().unwrap_or_default().to_owned(),
-    ))
+    refuse(SqlRefused::Writes(text.split(' ').next().unwrap_or_default().to_owned()))
 }
 
 /// Whether the parser took a string as a name. SQLite does too, but the lexer has changed its text.
@@ -281,15 +247,9 @@ mod tests {
 
     fn refusal(grammar: &'static Grammar, sql: &str) -> Option<String> {
         let mut owns = Owns::default();
-        owns.add(
-            ["orders", "order_items", "sales.refunds", "oc_*"]
-                .map(str::to_owned)
-                .into(),
-        );
+        owns.add(["orders", "order_items", "sales.refunds", "oc_*"].map(str::to_owned).into());
         let refused = check(sql, grammar, &owns).err()?;
-        let at = refused
-            .place()
-            .map(|Place { line, column }| format!("{line}:{column}: "));
+        let at = refused.place().map(|Place { line, column }| format!("{line}:{column}: "));
         Some(at.unwrap_or_default() + &refused.to_string())
     }
 
@@ -393,16 +353,9 @@ mod tests {
 
     #[test]
     fn survives_what_is_deep_or_long() {
-        for piece in [
-            "(",
-            "(SELECT ",
-            "+1",
-            " JOIN a",
-            " UNION SELECT 1",
-            " REGEXP a",
-            "::a",
-            "CASE ",
-        ] {
+        for piece in
+            ["(", "(SELECT ", "+1", " JOIN a", " UNION SELECT 1", " REGEXP a", "::a", "CASE "]
+        {
             for size in [MAX_SQL_BYTES - 32, 2 * MAX_SQL_BYTES] {
                 let sql = format!("SELECT 1 FROM users {}", piece.repeat(size / piece.len()));
                 for grammar in [POSTGRES, MYSQL, SQLITE] {

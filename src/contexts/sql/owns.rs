@@ -49,9 +49,7 @@ impl Owns {
     /// Whether a table is owned, by the parts of its stored name.
     pub(super) fn covers(&self, table: &[String], grammar: &Grammar) -> bool {
         let table: Vec<&str> = table.iter().map(String::as_str).collect();
-        self.entries()
-            .iter()
-            .any(|entry| *entry == "*" || is_entry(entry, &table, grammar))
+        self.entries().iter().any(|entry| *entry == "*" || is_entry(entry, &table, grammar))
     }
 
     /// The entry of which `table` looks like a slip, be it in spelling, case or schema.

@@ -100,11 +100,7 @@ pub fn statement(sql: &str, grammar: &'static Grammar) -> Result<Statement, SqlR
         };
         filled.replace(piece, &placeholder);
     }
-    Ok(Statement {
-        sql: filled,
-        names,
-        ..Statement::plain(sql)
-    })
+    Ok(Statement { sql: filled, names, ..Statement::plain(sql) })
 }
 
 #[cfg(test)]

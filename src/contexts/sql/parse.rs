@@ -36,9 +36,7 @@ pub(super) fn on_deep_stack<T: Send>(
     work: impl FnOnce() -> Result<T, SqlRefused> + Send,
 ) -> Result<T, SqlRefused> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, work);
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
         match thread {
             Ok(thread) => thread.join().unwrap_or(Err(SqlRefused::TooDeep)),
             Err(error) => Err(SqlRefused::NoThread(error.to_string())),
@@ -68,11 +66,7 @@ pub(super) fn parse<T>(
     grammar: &'static Grammar,
     rule: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
 ) -> Result<T, SqlRefused> {
-    parse_tokens(
-        spelling::known(tokens(text, grammar)?, grammar),
-        grammar,
-        rule,
-    )
+    parse_tokens(spelling::known(tokens(text, grammar)?, grammar), grammar, rule)
 }
 
 /// Parses SQL as it is written.
@@ -116,10 +110,7 @@ fn is_join(token: &Token) -> bool {
     let Token::Word(word) = token else {
         return false;
     };
-    matches!(
-        word.keyword,
-        Keyword::JOIN | Keyword::STRAIGHT_JOIN | Keyword::APPLY
-    )
+    matches!(word.keyword, Keyword::JOIN | Keyword::STRAIGHT_JOIN | Keyword::APPLY)
 }
 
 /// The name, as the database stores it.
@@ -131,11 +122,7 @@ pub(super) fn stored_name(ident: &Ident, grammar: &'static Grammar) -> String {
 }
 
 pub(super) fn identifiers(name: &ObjectName) -> Option<Vec<&Ident>> {
-    let parts = name
-        .0
-        .iter()
-        .map(ObjectNamePart::as_ident)
-        .collect::<Option<Vec<_>>>()?;
+    let parts = name.0.iter().map(ObjectNamePart::as_ident).collect::<Option<Vec<_>>>()?;
     (!parts.is_empty()).then_some(parts)
 }
 

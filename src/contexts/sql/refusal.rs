@@ -54,12 +54,7 @@ pub enum SqlRefused {
         "the query reads table `{table}`, which is not in `owns` ({owns}). {hint}Add it \
          to `owns` if this context owns it."
     )]
-    ForeignTable {
-        place: Place,
-        table: String,
-        owns: String,
-        hint: String,
-    },
+    ForeignTable { place: Place, table: String, owns: String, hint: String },
     #[error(
         "shopwarm cannot check what `{name}` in FROM reads. Use an owned table, a subquery or \
          a plain table function such as unnest or json_each."
@@ -83,10 +78,7 @@ impl SqlRefused {
     /// The same, at this place if it has none.
     pub(super) fn or_at(self, elsewhere: Option<Place>) -> Self {
         match self {
-            Self::Unreadable { place: None, why } => Self::Unreadable {
-                place: elsewhere,
-                why,
-            },
+            Self::Unreadable { place: None, why } => Self::Unreadable { place: elsewhere, why },
             refused => refused,
         }
     }

@@ -20,9 +20,7 @@ pub(super) fn from(select: &Select) -> impl Iterator<Item = (&TableFactor, Optio
 /// The name of a table, or of what WITH names.
 pub(super) fn table(factor: &TableFactor) -> Option<Vec<&Ident>> {
     match factor {
-        TableFactor::Table {
-            name, args: None, ..
-        } => identifiers(name),
+        TableFactor::Table { name, args: None, .. } => identifiers(name),
         _ => None,
     }
 }

@@ -140,10 +140,7 @@ fn is_value(word: &str) -> bool {
 fn written(tokens: Vec<TokenWithSpan>, edits: &[(usize, usize, &str)]) -> Vec<TokenWithSpan> {
     let mut written = Vec::with_capacity(tokens.len());
     for (at, token) in tokens.into_iter().enumerate() {
-        match edits
-            .iter()
-            .find(|(from, to, _)| (*from..=*to).contains(&at))
-        {
+        match edits.iter().find(|(from, to, _)| (*from..=*to).contains(&at)) {
             Some((from, _, text)) if *from == at => {
                 let new = text.split_whitespace().map(|word| match word {
                     "%" => Token::Mod,

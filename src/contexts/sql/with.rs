@@ -45,21 +45,13 @@ mod tests {
         for (grammar, with, select) in [
             (POSTGRES, "", "SELECT 1"),
             (POSTGRES, "", "(WITH a AS (SELECT 1) SELECT * FROM a)"),
-            (
-                POSTGRES,
-                "",
-                "SELECT * FROM (WITH a AS (SELECT 1) SELECT 1) q",
-            ),
+            (POSTGRES, "", "SELECT * FROM (WITH a AS (SELECT 1) SELECT 1) q"),
             (
                 POSTGRES,
                 "\n  with recursive a(n) AS MATERIALIZED (VALUES (1)),\n b AS (SELECT 'SELECT é') -- é SELECT\n",
                 "SELECT * FROM a, b",
             ),
-            (
-                POSTGRES,
-                "WITH a AS (SELECT 1) ",
-                "(SELECT * FROM a) UNION (SELECT * FROM a)",
-            ),
+            (POSTGRES, "WITH a AS (SELECT 1) ", "(SELECT * FROM a) UNION (SELECT * FROM a)"),
             (MYSQL, "WITH a AS (SELECT 1 FROM `é`) ", "SELECT * FROM a"),
             (
                 SQLITE,

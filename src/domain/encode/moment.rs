@@ -54,16 +54,9 @@ pub(super) fn push_date(date: Date, out: &mut Vec<u8>) -> Result<(), String> {
         return Err(ZERO_DATE.into());
     }
     if !(1..=9999).contains(&date.year) {
-        return Err(format!(
-            "the year {} has no four-digit ISO 8601 form",
-            date.year
-        ));
+        return Err(format!("the year {} has no four-digit ISO 8601 form", date.year));
     }
-    infallible(write!(
-        out,
-        "{:04}-{:02}-{:02}",
-        date.year, date.month, date.day
-    ));
+    infallible(write!(out, "{:04}-{:02}-{:02}", date.year, date.month, date.day));
     Ok(())
 }
 

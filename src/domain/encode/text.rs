@@ -32,11 +32,7 @@ pub(super) fn push_string(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
 fn needs_escapes(text: &[u8]) -> bool {
     let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
     let mut blocks = text.chunks_exact(32);
-    let in_block = |block: &[u8]| {
-        block
-            .iter()
-            .fold(false, |found, byte| found | special(*byte))
-    };
+    let in_block = |block: &[u8]| block.iter().fold(false, |found, byte| found | special(*byte));
     blocks.any(in_block) || in_block(blocks.remainder())
 }
 

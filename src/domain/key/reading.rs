@@ -65,9 +65,7 @@ impl KeyTemplate {
                 _ => {}
             }
         }
-        read.into_iter()
-            .map(|value| value.map(str::to_owned))
-            .collect()
+        read.into_iter().map(|value| value.map(str::to_owned)).collect()
     }
 
     /// Of each column part, its place in [`Self::columns`].
@@ -136,8 +134,7 @@ impl<'s, 'k> Search<'s, 'k> {
                     let ends = rest.char_indices().skip(1).map(|(at, _)| at);
                     // A literal is where it is, and a column begins anywhere.
                     let ends = ends.filter(|at| rest[*at..].starts_with(next.literal()));
-                    ends.into_iter()
-                        .try_for_each(|end| self.column(part, rest, end))
+                    ends.into_iter().try_for_each(|end| self.column(part, rest, end))
                 }
             },
         }
@@ -177,9 +174,7 @@ mod tests {
     }
 
     fn read(text: &str, key: &str) -> Vec<Vec<String>> {
-        template(text)
-            .read(key, &|_, _| true)
-            .expect("not too many")
+        template(text).read(key, &|_, _| true).expect("not too many")
     }
 
     #[test]

@@ -13,26 +13,14 @@ fn info(command: &str) -> RunInfo {
 
 #[track_caller]
 fn says(report: &Report, sentence: &str) {
-    assert_eq!(
-        Verdict::of_run(report, &info("warmup all")).to_string(),
-        sentence
-    );
+    assert_eq!(Verdict::of_run(report, &info("warmup all")).to_string(), sentence);
 }
 
 #[test]
 fn a_good_run_is_short() {
-    says(
-        &report(vec![strategy("a", 4624, 0)]),
-        "✓ complete: 4,624 of 4,624 keys warmed in 250 ms",
-    );
-    let limited = Report {
-        limit: Some(5),
-        ..report(vec![strategy("a", 5, 0)])
-    };
-    says(
-        &limited,
-        "✓ complete: 5 of 5 keys warmed in 250 ms (at most 5 per strategy)",
-    );
+    says(&report(vec![strategy("a", 4624, 0)]), "✓ complete: 4,624 of 4,624 keys warmed in 250 ms");
+    let limited = Report { limit: Some(5), ..report(vec![strategy("a", 5, 0)]) };
+    says(&limited, "✓ complete: 5 of 5 keys warmed in 250 ms (at most 5 per strategy)");
 }
 
 #[test]
@@ -49,11 +37,7 @@ fn an_interrupted_run_says_of_how_many() {
          next: shopwarm warmup all --skip-identical",
     );
     // Nothing is said of a whole that is not known, or that was passed.
-    for unknown in [
-        None,
-        Some(Expected::about(247_500)),
-        Some(Expected::about(9)),
-    ] {
+    for unknown in [None, Some(Expected::about(247_500)), Some(Expected::about(9))] {
         says(
             &one(unknown),
             "! interrupted: 247,500 keys warmed in 250 ms; \
@@ -65,21 +49,14 @@ fn an_interrupted_run_says_of_how_many() {
 #[test]
 fn a_run_that_did_not_begin_knows_of_no_whole() {
     let run = Report::stopped_before(Stop::Deadline);
-    says(
-        &run,
-        "! deadline hit: 0 keys warmed in <1 ms; next: shopwarm warmup all",
-    );
+    says(&run, "! deadline hit: 0 keys warmed in <1 ms; next: shopwarm warmup all");
     assert_eq!(run.expected(), None);
 }
 
 #[test]
 fn of_several_strategies_those_that_were_not_reached_count() {
     let about = Some(Expected::about(50));
-    let run = vec![
-        strategy("a", 10, 0),
-        cancelled("b", 5, about),
-        cancelled("c", 0, about),
-    ];
+    let run = vec![strategy("a", 10, 0), cancelled("b", 5, about), cancelled("c", 0, about)];
     says(
         &stopped(Stop::Deadline, run),
         "! deadline hit: 2 of 3 strategies not finished; 15 of about 110 keys warmed (13.6%) in 250 ms; \
@@ -91,11 +68,7 @@ fn of_several_strategies_those_that_were_not_reached_count() {
 fn strategies_that_failed_come_before_keys() {
     let broke_off = failed("b", 9000, Some(Expected::about(20_000)));
     says(
-        &report(vec![
-            strategy("a", 952, 48),
-            broke_off.clone(),
-            strategy("c", 1, 0),
-        ]),
+        &report(vec![strategy("a", 952, 48), broke_off.clone(), strategy("c", 1, 0)]),
         "✗ incomplete: 1 of 3 strategies failed (catalog/b), 48 keys failed; \
          9,953 of about 21,001 keys warmed (47.3%) in 250 ms; \
          next: shopwarm warmup strategy catalog/a catalog/b",
@@ -169,11 +142,7 @@ fn the_next_step_is_about_the_same_run() {
     }
     let mut missing = looked(strategy("a", 5, 0));
     missing.seen.classes.identical -= 1;
-    let verified = Verified::new(
-        report(vec![missing]),
-        Requirement::default(),
-        "all".to_owned(),
-    );
+    let verified = Verified::new(report(vec![missing]), Requirement::default(), "all".to_owned());
     let verdict = Verdict::of_verification(&verified.found, &verified.judge(), &asked);
     assert_eq!(
         verdict.next.as_deref(),
@@ -207,10 +176,7 @@ fn what_is_there_already_is_no_failure() {
         strategy
     };
     let all = report(vec![there("a", 0, 0, 2000)]);
-    says(
-        &all,
-        "✓ complete: 0 of 2,000 keys warmed, 2,000 already there in 250 ms",
-    );
+    says(&all, "✓ complete: 0 of 2,000 keys warmed, 2,000 already there in 250 ms");
     assert_eq!(all.success_rate(), Some(1.0));
     says(
         &gated("99%", vec![there("a", 0, 4, 1996)]),
@@ -250,18 +216,12 @@ fn a_success_rate_is_never_one_of_a_smaller_whole() {
     let rate = |strategy: StrategyReport| strategy.success_rate();
     assert_eq!(rate(strategy("a", 3, 1)), Some(0.75));
     assert_eq!(rate(strategy("a", 0, 0)), None);
-    assert_eq!(
-        rate(cancelled("a", 5, Some(Expected::about(20)))),
-        Some(0.25)
-    );
+    assert_eq!(rate(cancelled("a", 5, Some(Expected::about(20)))), Some(0.25));
     assert_eq!(rate(cancelled("a", 5, Some(Expected::about(5)))), None);
     assert_eq!(rate(cancelled("a", 5, None)), None);
     assert_eq!(rate(failed("a", 9000, Some(Expected::about(20_000)))), None);
     let both = |broken| report(vec![strategy("a", 10, 0), broken]).success_rate();
-    assert_eq!(
-        both(failed("b", 5, Some(Expected::about(30)))),
-        Some(15.0 / 40.0)
-    );
+    assert_eq!(both(failed("b", 5, Some(Expected::about(30)))), Some(15.0 / 40.0));
     // What a strategy that failed has read is not known to be all of it, whatever was counted.
     assert_eq!(both(failed("b", 5, Some(Expected::exactly(5)))), None);
     assert_eq!(both(failed("b", 5, None)), None);
@@ -291,10 +251,7 @@ fn a_gate_counts_the_rows_that_were_not_read() {
         "✓ 1,000 of 1,000 keys match the database (100.0%), 99% required",
     );
     verified(
-        &report(vec![
-            whole.clone(),
-            looked(failed("b", 9000, Some(Expected::about(20_000)))),
-        ]),
+        &report(vec![whole.clone(), looked(failed("b", 9000, Some(Expected::about(20_000))))]),
         "1%",
         "✗ incomplete: 1 of 2 strategies failed (catalog/b); 10,000 of about 21,000 keys match \
          the database (47.6%), 1% required, but 1 strategy not read to the end; next: shopwarm verify all -v",
@@ -319,10 +276,7 @@ fn a_gate_counts_the_rows_that_were_not_read() {
 /// A requirement is of all keys, those among them that failed.
 #[test]
 fn a_requirement_allows_keys_to_fail() {
-    let found = report(vec![
-        looked(strategy("a", 996, 4)),
-        looked(strategy("b", 10, 0)),
-    ]);
+    let found = report(vec![looked(strategy("a", 996, 4)), looked(strategy("b", 10, 0))]);
     verified(
         &found,
         "99%",

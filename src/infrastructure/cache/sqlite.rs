@@ -48,10 +48,7 @@ impl SqliteCache {
     /// The file cannot be used as a cache.
     pub async fn open(url: &str, access: Access) -> Result<Self, Failure> {
         let (file, connection) = CacheFile::open(url, access).await?;
-        Ok(Self {
-            connection: Mutex::new(connection),
-            file,
-        })
+        Ok(Self { connection: Mutex::new(connection), file })
     }
 
     async fn lock(&self) -> MutexGuard<'_, SqliteConnection> {
@@ -105,10 +102,7 @@ impl Cache for SqliteCache {
 
     async fn read(&self, key: &[u8]) -> Answer<Option<Cached>> {
         let row = self.answer(entries::read(&mut *self.lock().await, key).await)?;
-        Ok(row.map(|row| Cached {
-            ttl: Ok(row.ttl()),
-            value: cached(&row.kind, row.value),
-        }))
+        Ok(row.map(|row| Cached { ttl: Ok(row.ttl()), value: cached(&row.kind, row.value) }))
     }
 
     fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {

@@ -62,14 +62,9 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 /// A name in the same folder that the node exporter ignores.
 fn aside(path: &Path) -> io::Result<PathBuf> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::other("it names no file"))?;
+    let name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?;
     let (process, chance) = (std::process::id(), fastrand::u32(..));
-    Ok(path.with_file_name(format!(
-        ".{}.{process}-{chance:08x}.tmp",
-        name.to_string_lossy()
-    )))
+    Ok(path.with_file_name(format!(".{}.{process}-{chance:08x}.tmp", name.to_string_lossy())))
 }
 
 fn fill(path: &Path, text: &str) -> io::Result<()> {
@@ -96,10 +91,8 @@ impl LastRun<'_> {
     }
 
     fn describe(&self, registry: &Registry) {
-        let began = IntGauge::new(
-            "shopwarm_last_run_timestamp_seconds",
-            "When the last run began.",
-        );
+        let began =
+            IntGauge::new("shopwarm_last_run_timestamp_seconds", "When the last run began.");
         register(registry, began).set(unix(self.info.started));
         let exit = IntGauge::new(
             "shopwarm_last_run_exit_code",
@@ -148,15 +141,10 @@ fn describe_strategies(registry: &Registry, record: &RunRecord) {
     for strategy in &record.strategies {
         let labels = [strategy.context.as_str(), strategy.name.as_str()];
         for (outcome, count) in KEY_OUTCOMES {
-            keys.with_label_values(&[labels[0], labels[1], outcome])
-                .set(count(strategy) as i64);
+            keys.with_label_values(&[labels[0], labels[1], outcome]).set(count(strategy) as i64);
         }
-        bytes
-            .with_label_values(&labels)
-            .set(strategy.counts.bytes as i64);
-        durations
-            .with_label_values(&labels)
-            .set(seconds(strategy.elapsed_ms));
+        bytes.with_label_values(&labels).set(strategy.counts.bytes as i64);
+        durations.with_label_values(&labels).set(seconds(strategy.elapsed_ms));
     }
 }
 
@@ -220,8 +208,7 @@ mod tests {
         let registry = Registry::new();
         let last = LastSuccess::new(&registry);
         last.of_runs().set(1_764_000_000);
-        last.of_strategy("catalog", "hot-products")
-            .set(1_763_000_000);
+        last.of_strategy("catalog", "hot-products").set(1_763_000_000);
         let earlier = Earlier::parse(&render(&registry));
         let id = StrategyId::new("catalog", "hot-products");
         assert_eq!(earlier.run, Some(1_764_000_000));

@@ -1,14 +1,8 @@
 //! The TLS files in a URL.
 
 /// URL parameters that name TLS files.
-const CERTIFICATES: [&str; 6] = [
-    "sslrootcert",
-    "sslcert",
-    "sslkey",
-    "ssl-ca",
-    "ssl-cert",
-    "ssl-key",
-];
+const CERTIFICATES: [&str; 6] =
+    ["sslrootcert", "sslcert", "sslkey", "ssl-ca", "ssl-cert", "ssl-key"];
 
 /// The TLS files in the connection options, with their parameters.
 pub(super) fn certificates(options: &impl sqlx::ConnectOptions) -> Vec<(String, String)> {

@@ -27,13 +27,9 @@ pub(super) fn all<C: sqlx::Column>(
 
 /// An error that names all columns to change in the query.
 pub(super) fn unencodable(refused: &[(String, String)], text: &str) -> Failure {
-    let each = refused
-        .iter()
-        .map(|(column, name)| format!("column `{column}` has the type {name}"));
-    let why = format!(
-        "{}, which has no JSON form",
-        each.collect::<Vec<_>>().join(", ")
-    );
+    let each =
+        refused.iter().map(|(column, name)| format!("column `{column}` has the type {name}"));
+    let why = format!("{}, which has no JSON form", each.collect::<Vec<_>>().join(", "));
     let first = refused.first().map_or("", |(column, _)| column.as_str());
     let hint = format!("CAST it in the query, for example CAST({first} AS {text})");
     Failure {

@@ -32,10 +32,7 @@ pub(super) fn unreachable_because(place: &str, why: impl Into<String>) -> Failur
 
 pub(super) fn kept_waiting(place: &str, longest: Duration) -> Failure {
     let what = format!("no session with the database at {place}");
-    let why = format!(
-        "a pooler answers there, but gave us no session for {} s",
-        longest.as_secs()
-    );
+    let why = format!("a pooler answers there, but gave us no session for {} s", longest.as_secs());
     Failure::new(FailureKind::SourceUnreachable, what, why).hint(
         "other clients may use all sessions of its pool (default_pool_size), or the database behind it is down",
     )
@@ -157,10 +154,7 @@ pub(super) fn locked_out<D: Driver>(driver: &D, label: &str) -> Failure {
 }
 
 pub(super) fn timed_out<D: Driver>(driver: &D, label: &str) -> Failure {
-    let what = format!(
-        "{label}: the database at {} does not answer",
-        driver.place()
-    );
+    let what = format!("{label}: the database at {} does not answer", driver.place());
     let waited = driver.statement_timeout();
     let why = format!("no row within {}", exactly(waited));
     Failure::new(FailureKind::SourceBusy, what, why).hint(TIMEOUT_HINT)
@@ -168,8 +162,5 @@ pub(super) fn timed_out<D: Driver>(driver: &D, label: &str) -> Failure {
 
 /// Whether the session was lost for a reason other than the query.
 fn is_lost(explained: &Explained) -> bool {
-    matches!(
-        explained.kind,
-        FailureKind::SourceLost | FailureKind::SourceUnreachable
-    )
+    matches!(explained.kind, FailureKind::SourceLost | FailureKind::SourceUnreachable)
 }

@@ -76,10 +76,9 @@ impl<D: Driver> Opener<D> {
                     false => NoSession::Other(failure),
                 })
             }
-            Err(_) if self.is_greeted().await => Err(NoSession::Full(failures::kept_waiting(
-                &self.driver.place(),
-                longest,
-            ))),
+            Err(_) if self.is_greeted().await => {
+                Err(NoSession::Full(failures::kept_waiting(&self.driver.place(), longest)))
+            }
             Err(_) => Err(NoSession::Silent(self.says_nothing())),
         }
     }

@@ -238,8 +238,7 @@ impl<'r, D: Reader> Rows<'r, D> {
         }
         for (at, codec) in self.codecs.iter().enumerate() {
             let hint = self.query.hints[at];
-            self.batch
-                .push_cell(|out| D::cell(codec, row, at, hint, out));
+            self.batch.push_cell(|out| D::cell(codec, row, at, hint, out));
         }
         Ok(())
     }

@@ -69,9 +69,9 @@ impl Role {
             Self::Replica(_) => {
                 Some("it is a replica, which does not show what is open at its primary".to_owned())
             }
-            Self::ReadOnly(why) => Some(format!(
-                "it refuses writes ({why}): a replica may be behind its primary"
-            )),
+            Self::ReadOnly(why) => {
+                Some(format!("it refuses writes ({why}): a replica may be behind its primary"))
+            }
             Self::NotKnown(why) => Some(format!("it may be a replica: {why}")),
         }
     }
@@ -89,10 +89,7 @@ pub(super) type Lag = Result<f64, String>;
 
 impl ServerInfo {
     pub(super) fn findings(self, place: &str) -> Vec<Finding> {
-        let user = self
-            .user
-            .as_deref()
-            .map(|user| format!(", as {}", tidy(user)));
+        let user = self.user.as_deref().map(|user| format!(", as {}", tidy(user)));
         let (version, user) = (tidy(&self.version), user.unwrap_or_default());
         let reached = format!("{place} answers: {version}{user}");
         let mut findings = vec![Finding::ok("database", reached)];
@@ -190,12 +187,7 @@ mod tests {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let found = |theirs| {
             let (before, after) = (at(1000), at(1004));
-            Clock {
-                theirs,
-                before,
-                after,
-            }
-            .finding()
+            Clock { theirs, before, after }.finding()
         };
         for (theirs, level, words) in [
             (Some(1002.0), Level::Ok, "same as this machine"),

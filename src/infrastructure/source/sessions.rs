@@ -219,10 +219,7 @@ impl<D: Driver> Sessions<D> {
     }
 
     pub(super) async fn put_back(&self, session: Session<D>) {
-        let Session {
-            connection,
-            out: _out,
-        } = session;
+        let Session { connection, out: _out } = session;
         self.idle.lock().await.push((connection, Instant::now()));
     }
 

@@ -36,10 +36,7 @@ pub(super) struct SqlSource<D: Reader> {
 
 impl<D: Reader> SqlSource<D> {
     pub(super) fn new(sessions: Sessions<D>) -> Self {
-        Self {
-            sessions: Arc::new(sessions),
-            filtered: OnceLock::new(),
-        }
+        Self { sessions: Arc::new(sessions), filtered: OnceLock::new() }
     }
 
     /// Describes a query, with retries while another session locks its tables.
@@ -99,9 +96,7 @@ impl<D: Reader> RowSource for SqlSource<D> {
     async fn moment(&self) -> Result<Moment, Failure> {
         let asked = self
             .sessions
-            .with_session("asking for the time", |driver, session| {
-                driver.moment(session).boxed()
-            });
+            .with_session("asking for the time", |driver, session| driver.moment(session).boxed());
         let mut moment = asked.await?.map_err(|why| {
             let what = "the database does not report how up to date it is";
             Failure::new(FailureKind::Query, what, why)
@@ -125,9 +120,7 @@ impl<D: Reader> RowSource for SqlSource<D> {
     async fn schema(&self) -> Result<Schema, Failure> {
         let asked = self
             .sessions
-            .with_session("reading the schema", |driver, session| {
-                driver.schema(session).boxed()
-            });
+            .with_session("reading the schema", |driver, session| driver.schema(session).boxed());
         asked.await
     }
 
@@ -181,16 +174,13 @@ impl<D: Reader> RowSource for SqlSource<D> {
     }
 
     async fn role(&self) -> ServerRole {
-        let ask = self
-            .sessions
-            .ask_briefly(|driver, session| driver.role(session).boxed());
+        let ask = self.sessions.ask_briefly(|driver, session| driver.role(session).boxed());
         ask.await.map_or(ServerRole::NotKnown, |role| role.known())
     }
 
     async fn zone(&self) -> Option<ServerZone> {
-        let zone = self
-            .sessions
-            .ask_briefly(|driver, session| driver.zone(session).map(Ok).boxed());
+        let zone =
+            self.sessions.ask_briefly(|driver, session| driver.zone(session).map(Ok).boxed());
         zone.await?
     }
 

@@ -118,11 +118,7 @@ pub(super) async fn answer<A: Serialize>(
 fn accepted(id: &str) -> Response {
     let location = format!("/admin/runs/{id}");
     let value = HeaderValue::from_str(&location);
-    let answer = Accepted {
-        run_id: id.to_owned(),
-        status: "running",
-        location,
-    };
+    let answer = Accepted { run_id: id.to_owned(), status: "running", location };
     let mut response = (StatusCode::ACCEPTED, Json(answer)).into_response();
     if let Ok(value) = value {
         response.headers_mut().insert(header::LOCATION, value);

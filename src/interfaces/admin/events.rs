@@ -37,9 +37,7 @@ pub(super) async fn events(
     let last = last.and_then(|id| id.parse().ok()).unwrap_or(0);
     if let Some(run) = admin.service.registry.find(&id) {
         let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-        return Ok(Sse::new(events_after(run, last))
-            .keep_alive(keep_alive)
-            .into_response());
+        return Ok(Sse::new(events_after(run, last)).keep_alive(keep_alive).into_response());
     }
     // Of finished runs and runs of other processes only the end is known.
     let record = admin.service.record(&id).await?;
@@ -58,9 +56,6 @@ fn events_after(run: Arc<LiveRun>, last: u64) -> impl Stream<Item = Result<Event
         Some((stream::iter(events), (run, last)))
     });
     events_after.flatten().map(|event: NumberedEvent| {
-        Ok(Event::default()
-            .id(event.number.to_string())
-            .event(event.name)
-            .data(&*event.json))
+        Ok(Event::default().id(event.number.to_string()).event(event.name).data(&*event.json))
     })
 }

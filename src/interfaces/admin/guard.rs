@@ -38,11 +38,7 @@ impl Guard {
         let headers = request.headers();
         let host = self.host(headers)?;
         // The request line may contain a host.
-        if request
-            .uri()
-            .authority()
-            .is_some_and(|named| named.as_str() != host.as_str())
-        {
+        if request.uri().authority().is_some_and(|named| named.as_str() != host.as_str()) {
             return Err(wrong_host());
         }
         let open = is_open(request.uri().path());
@@ -89,9 +85,7 @@ impl Guard {
     ) -> Result<(), Problem> {
         let text = |name: HeaderName| headers.get(name).map(|v| v.to_str().unwrap_or_default());
         let is_ours = |origin: &str| {
-            let asked_by = origin
-                .split_once("://")
-                .and_then(|(_, named)| authority(named));
+            let asked_by = origin.split_once("://").and_then(|(_, named)| authority(named));
             asked_by.is_some_and(|by| by == *host || self.allows(by.host()))
         };
         let is_other_site = text(FETCH_SITE) == Some("cross-site");
@@ -132,10 +126,7 @@ impl Guard {
 
 /// Public paths: they reveal nothing about the shop and start nothing.
 fn is_open(path: &str) -> bool {
-    matches!(
-        path,
-        "/" | "/page.css" | "/page.js" | "/openapi.json" | "/livez" | "/readyz"
-    )
+    matches!(path, "/" | "/page.css" | "/page.js" | "/openapi.json" | "/livez" | "/readyz")
 }
 
 fn wrong_host() -> Problem {

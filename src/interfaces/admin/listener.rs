@@ -64,13 +64,7 @@ pub(super) async fn serve(
             0..FEW_PLACES => SHORT_HEADER_TIMEOUT,
             _ => HEADER_TIMEOUT,
         };
-        let connection = answer(
-            stream,
-            client,
-            header_timeout,
-            router.clone(),
-            closing.clone(),
-        );
+        let connection = answer(stream, client, header_timeout, router.clone(), closing.clone());
         tokio::spawn(async move {
             connection.await;
             drop(place);

@@ -84,14 +84,8 @@ impl Admin {
         router
             .route("/openapi.json", get(json))
             .route("/", get(page!("text/html; charset=utf-8", "index.html")))
-            .route(
-                "/page.css",
-                get(page!("text/css; charset=utf-8", "page.css")),
-            )
-            .route(
-                "/page.js",
-                get(page!("text/javascript; charset=utf-8", "page.js")),
-            )
+            .route("/page.css", get(page!("text/css; charset=utf-8", "page.css")))
+            .route("/page.js", get(page!("text/javascript; charset=utf-8", "page.js")))
             .fallback(async || Problem::nothing_here())
             .method_not_allowed_fallback(async || {
                 let detail = "this method is not allowed here";
@@ -129,22 +123,14 @@ pub fn document() -> utoipa::openapi::OpenApi {
 
 /// Responses that every operation shares.
 const PROBLEMS: [(&str, &str); 2] = [
-    (
-        "4XX",
-        "The request is refused: wrong token or host, too many requests, or an unknown name.",
-    ),
+    ("4XX", "The request is refused: wrong token or host, too many requests, or an unknown name."),
     ("5XX", "The server cannot handle the request now."),
 ];
 
 /// Adds the shared responses, and a description for each status.
 fn complete(api: &mut utoipa::openapi::OpenApi) {
     for item in api.paths.paths.values_mut() {
-        let operations = [
-            &mut item.get,
-            &mut item.post,
-            &mut item.patch,
-            &mut item.delete,
-        ];
+        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             let responses = &mut operation.responses.responses;
             for (status, text) in PROBLEMS {

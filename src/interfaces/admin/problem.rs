@@ -67,10 +67,7 @@ impl Problem {
     /// An unknown name.
     pub(super) fn unknown(kind: &str, name: &str, known: Vec<String>) -> Self {
         let detail = format!("there is no {kind} `{name}`");
-        Self {
-            known: Some(known.into()),
-            ..Self::new(StatusCode::NOT_FOUND, detail)
-        }
+        Self { known: Some(known.into()), ..Self::new(StatusCode::NOT_FOUND, detail) }
     }
 }
 
@@ -92,10 +89,7 @@ impl From<Failure> for Problem {
             | FailureKind::CacheRefused => StatusCode::BAD_GATEWAY,
             FailureKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self {
-            hint: failure.hint.clone(),
-            ..Self::new(status, failure.to_string())
-        }
+        Self { hint: failure.hint.clone(), ..Self::new(status, failure.to_string()) }
     }
 }
 
@@ -105,11 +99,9 @@ impl From<Refused> for Problem {
             Refused::Busy(holder) => Self {
                 run_id: Some(holder.run_id.clone()),
                 holder: Some(Box::new(holder.as_ref().clone().public())),
-                ..Self::new(
-                    StatusCode::CONFLICT,
-                    format!("{}: {holder}", holder.trouble()),
+                ..Self::new(StatusCode::CONFLICT, format!("{}: {holder}", holder.trouble())).hint(
+                    "wait for it, or stop it where it runs: DELETE /admin/runs/{id}, or Ctrl-C",
                 )
-                .hint("wait for it, or stop it where it runs: DELETE /admin/runs/{id}, or Ctrl-C")
             },
             Refused::Failed(failure) => failure.into(),
             Refused::Stopped(_) | Refused::RunBefore => {
@@ -146,8 +138,6 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let names = Path::from_request_parts(parts, state).await;
-        names
-            .map(|Path(names)| Self(names))
-            .map_err(|_| Problem::nothing_here())
+        names.map(|Path(names)| Self(names)).map_err(|_| Problem::nothing_here())
     }
 }

@@ -91,10 +91,7 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     let run = active(&admin, &id).await?;
     run.stop.stop(Stop::Interrupted);
-    let answer = Stopping {
-        run_id: id.clone(),
-        status: "stopping",
-    };
+    let answer = Stopping { run_id: id.clone(), status: "stopping" };
     let mut response = (StatusCode::ACCEPTED, Json(answer)).into_response();
     response.extensions_mut().insert(RunId(id));
     Ok(response)
@@ -102,11 +99,7 @@ pub(super) async fn cancel(
 
 /// An active run.
 pub(super) async fn active(admin: &Admin, id: &str) -> Result<Arc<LiveRun>, Problem> {
-    let live = admin
-        .service
-        .registry
-        .find(id)
-        .filter(|run| run.ended().is_none());
+    let live = admin.service.registry.find(id).filter(|run| run.ended().is_none());
     if let Some(run) = live {
         return Ok(run);
     }

@@ -64,9 +64,7 @@ impl Serialize for OwnSettings {
 impl PartialSchema for OwnSettings {
     fn schema() -> RefOr<Schema> {
         let object = RunSettings::describe(ObjectBuilder::new());
-        let object = RunSettings::names()
-            .into_iter()
-            .fold(object, ObjectBuilder::required);
+        let object = RunSettings::names().into_iter().fold(object, ObjectBuilder::required);
         Schema::from(object).into()
     }
 }

@@ -61,10 +61,7 @@ impl ToSchema for WarmupBody {}
 
 /// Whether the client waits for the end of the run.
 pub(super) fn wait(query: Option<&str>, usual: bool) -> Result<bool, Problem> {
-    let pairs = query
-        .unwrap_or_default()
-        .split('&')
-        .filter(|p| !p.is_empty());
+    let pairs = query.unwrap_or_default().split('&').filter(|p| !p.is_empty());
     let mut wait = usual;
     for pair in pairs {
         wait = match pair {

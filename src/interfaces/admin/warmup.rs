@@ -59,10 +59,7 @@ pub(super) async fn warm_context(
 ) -> Result<Response, Problem> {
     check_context(&admin, &context)?;
     let selection = Selection::Contexts(vec![context.clone()]);
-    warm(&admin, request, selection, |record| {
-        WarmedContext::of(&context, record)
-    })
-    .await
+    warm(&admin, request, selection, |record| WarmedContext::of(&context, record)).await
 }
 
 /// Warms a strategy
@@ -96,10 +93,7 @@ pub(super) async fn warm_strategy(
         let names = of_context.map(|id| id.name.clone()).collect();
         return Err(Problem::unknown("strategy", &id, names));
     }
-    warm(&admin, request, selection, |record| {
-        WarmedContext::of(&context, record)
-    })
-    .await
+    warm(&admin, request, selection, |record| WarmedContext::of(&context, record)).await
 }
 
 /// Checks that a context exists.

@@ -34,11 +34,7 @@ pub(super) fn flags(matches: &ArgMatches) -> Flags {
             *to += &format!(" --{long}");
             continue;
         }
-        let gap = if arg.is_require_equals_set() {
-            '='
-        } else {
-            ' '
-        };
+        let gap = if arg.is_require_equals_set() { '=' } else { ' ' };
         for value in matches.get_raw(id).into_iter().flatten() {
             let value = value.to_string_lossy();
             if id == "demo" && value == "shop" {
@@ -72,25 +68,15 @@ mod tests {
     #[test]
     fn what_changes_the_run_is_repeated() {
         let of = |line: &str| flags(&command().get_matches_from(line.split(' ')));
-        let flags = of(
-            "shopwarm --contexts bad --redis-url redis://u:secret@h warmup all --tag a,b \
-             --exclude catalog/* --var pin=1234 --verify=99% --strict -q -o json --prefix p:",
-        );
-        assert_eq!(
-            flags.everywhere,
-            " --cache-url … --prefix p: --contexts bad"
-        );
+        let flags =
+            of("shopwarm --contexts bad --redis-url redis://u:secret@h warmup all --tag a,b \
+             --exclude catalog/* --var pin=1234 --verify=99% --strict -q -o json --prefix p:");
+        assert_eq!(flags.everywhere, " --cache-url … --prefix p: --contexts bad");
         let reading = " --tag a --tag b --exclude 'catalog/*' --var pin=… --strict";
-        assert_eq!(
-            (flags.reading.as_str(), flags.own.as_str()),
-            (reading, " --verify=99%")
-        );
+        assert_eq!((flags.reading.as_str(), flags.own.as_str()), (reading, " --verify=99%"));
         let urls = "shopwarm --database-url postgres://h/db --cache-url redis://token@h warmup all";
         let shown = " --database-url postgres://h/db --cache-url …";
         assert_eq!(of(urls).everywhere, shown);
-        assert_eq!(
-            of("shopwarm verify --seed 1 --sample 5 a").own,
-            " --sample 5 --seed 1"
-        );
+        assert_eq!(of("shopwarm verify --seed 1 --sample 5 a").own, " --sample 5 --seed 1");
     }
 }

@@ -40,10 +40,7 @@ pub(super) struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a process has one, and only once"
-)]
+#[expect(clippy::large_enum_variant, reason = "a process has one, and only once")]
 pub(super) enum Command {
     /// Warm the shop, or some contexts, strategies or keys
     Warmup(WarmupArgs),

@@ -28,9 +28,7 @@ pub fn complete(registry: &Registry) -> bool {
     }
     let mut found = candidates(before, word, registry);
     found.retain(|(value, _)| value.starts_with(word) || value.starts_with(':'));
-    let lines = found
-        .iter()
-        .map(|(value, help)| format!("{value}\t{help}\n"));
+    let lines = found.iter().map(|(value, help)| format!("{value}\t{help}\n"));
     let mut stream = Output::stream();
     stream.write(lines.collect::<String>().as_bytes());
     stream.flush();
@@ -97,11 +95,7 @@ impl<'c> Place<'c> {
 fn candidates(before: &[String], word: &str, registry: &Registry) -> Vec<Candidate> {
     let mut root = command();
     root.build();
-    let mut place = Place {
-        command: &root,
-        value_of: None,
-        given: 0,
-    };
+    let mut place = Place { command: &root, value_of: None, given: 0 };
     before.iter().for_each(|word| place.take(word));
     let known = || {
         let words = std::iter::once("shopwarm").chain(before.iter().map(String::as_str));
@@ -130,9 +124,7 @@ fn candidates(before: &[String], word: &str, registry: &Registry) -> Vec<Candida
     let commands = commands.filter(|inner| !inner.is_hide_set() && place.given == 0);
     let named = |inner: &Command| (inner.get_name().to_owned(), text(inner.get_about()));
     let plain = place.positional().map(|arg| values(arg, known));
-    let all = place
-        .selects_all()
-        .then(|| ("all".to_owned(), "The whole shop".to_owned()));
+    let all = place.selects_all().then(|| ("all".to_owned(), "The whole shop".to_owned()));
     let found = commands.map(named).chain(all);
     found.chain(plain.into_iter().flatten()).collect()
 }

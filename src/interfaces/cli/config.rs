@@ -14,9 +14,7 @@ pub(super) fn show(config: &Config, output: &Output) -> Exit {
     let table = Table::new()
         .text("setting", 0, |shown: &&Shown| shown.name.to_owned())
         .field("name", |shown| shown.name)
-        .text("value", 0, |shown| {
-            value(shown).unwrap_or_else(|| "(not set)".to_owned())
-        })
+        .text("value", 0, |shown| value(shown).unwrap_or_else(|| "(not set)".to_owned()))
         .field("value", |shown| shown.value.clone())
         .text("from", 1, |shown| shown.from.to_string())
         .field("from", |shown| shown.from.to_string());
@@ -52,10 +50,8 @@ pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
         count(shop.jobs.len(), "scheduled job", "scheduled jobs")
     ));
     for file in definitions.ignored() {
-        output.note(&format!(
-            "warning: {} is not read: definitions are .toml files",
-            file.display()
-        ));
+        output
+            .note(&format!("warning: {} is not read: definitions are .toml files", file.display()));
     }
     let unbounded = definitions.unbounded();
     if !unbounded.is_empty() {
@@ -133,18 +129,11 @@ mod tests {
             "--config",
             &file.display().to_string(),
         ]);
-        let resolve = || {
-            Config::resolve(
-                crate::interfaces::cli::parse::leaf(&matches),
-                &Registry::default(),
-            )
-        };
+        let resolve =
+            || Config::resolve(crate::interfaces::cli::parse::leaf(&matches), &Registry::default());
         let failed = resolve().err();
         // A URL is given in one way only; every name and value before them was taken.
-        assert!(
-            failed.is_none_or(|f| f.to_string().contains("are both given")),
-            "{lines:?}"
-        );
+        assert!(failed.is_none_or(|f| f.to_string().contains("are both given")), "{lines:?}");
         // Nor are definitions; the shipped ones have all that the jobs name.
         let is_other_way = |line: &str| line.contains("_file = ") || line.contains("_command = ");
         lines.retain(|line| !is_other_way(line) && !line.starts_with("contexts"));
@@ -173,10 +162,7 @@ mod tests {
         let shipped = include_str!("../../config/schedule.toml");
         for line in shipped.lines() {
             let is_data = !line.is_empty() && !line.starts_with('#');
-            assert!(
-                !is_data || TEMPLATE.contains(&format!("\n{line}\n")),
-                "{line}"
-            );
+            assert!(!is_data || TEMPLATE.contains(&format!("\n{line}\n")), "{line}");
         }
     }
 
@@ -194,8 +180,7 @@ mod tests {
 
     fn is_of_run(arg: &&clap::Arg) -> bool {
         let run = RunSettings::augment_args(clap::Command::new("run"));
-        run.get_arguments()
-            .any(|of_run| of_run.get_id() == arg.get_id())
+        run.get_arguments().any(|of_run| of_run.get_id() == arg.get_id())
     }
 
     #[test]
@@ -222,15 +207,9 @@ mod tests {
                 body.iter().any(|field| field == name),
                 "{name} is not in the bodies of requests"
             );
-            assert!(
-                shown.iter().any(|field| field == name),
-                "{name} of a job is not shown"
-            );
+            assert!(shown.iter().any(|field| field == name), "{name} of a job is not shown");
         }
-        let others: Vec<&String> = body
-            .iter()
-            .filter(|n| !names.contains(&n.as_str()))
-            .collect();
+        let others: Vec<&String> = body.iter().filter(|n| !names.contains(&n.as_str())).collect();
         assert_eq!(others, ["dry_run"], "a command of its own elsewhere");
         for (id, schema) in api_schema("WarmupBody") {
             let text = schema["description"].as_str().unwrap_or_default();
@@ -242,19 +221,12 @@ mod tests {
     fn commands_that_read_have_the_settings_for_it() {
         for command in [["verify"].as_slice(), &["keys", "list"]] {
             let arguments = arguments(command);
-            let ids: Vec<&str> = arguments
-                .iter()
-                .filter(is_of_run)
-                .map(|a| a.get_id().as_str())
-                .collect();
+            let ids: Vec<&str> =
+                arguments.iter().filter(is_of_run).map(|a| a.get_id().as_str()).collect();
             assert_eq!(ids, READING);
         }
         let dry_run = arguments(&["dry-run"]);
-        assert!(
-            READING
-                .iter()
-                .all(|id| dry_run.iter().any(|arg| arg.get_id() == *id))
-        );
+        assert!(READING.iter().all(|id| dry_run.iter().any(|arg| arg.get_id() == *id)));
     }
 
     #[test]
@@ -264,10 +236,7 @@ mod tests {
         let arguments = arguments(&["warmup", "all"]);
         let mut table = String::from("| setting | flag | default | what |\n|---|---|---|---|\n");
         for name in RunSettings::names() {
-            let arg = arguments
-                .iter()
-                .find(|arg| arg.get_id() == name)
-                .expect("a flag");
+            let arg = arguments.iter().find(|arg| arg.get_id() == name).expect("a flag");
             let help = whole_help(arg);
             let help = help.split(" [env: ").next().expect("help").to_owned();
             let (what, own) = match help.split_once(" [default: ") {
@@ -285,19 +254,13 @@ mod tests {
             let flag = arg.get_long().expect("a flag");
             table += &format!("| `{name}` | `--{flag}` | {default} | {what} |\n");
         }
-        assert!(
-            page.contains(&table),
-            "docs/settings.md is to have:\n{table}"
-        );
+        assert!(page.contains(&table), "docs/settings.md is to have:\n{table}");
     }
 
     fn api_schema(name: &str) -> serde_json::Map<String, serde_json::Value> {
         let api = serde_json::to_value(crate::interfaces::admin::document()).expect("JSON");
         let schema = &api["components"]["schemas"][name]["properties"];
-        schema
-            .as_object()
-            .unwrap_or_else(|| panic!("no {name}: {api:#}"))
-            .clone()
+        schema.as_object().unwrap_or_else(|| panic!("no {name}: {api:#}")).clone()
     }
 
     fn api_fields(name: &str) -> Vec<String> {

@@ -59,9 +59,7 @@ fn worst(findings: &[Finding]) -> Exit {
         Level::Failed(kind) => Some(Exit::from(kind)),
         _ => None,
     });
-    exits
-        .max_by_key(|exit| *exit as u8)
-        .unwrap_or(Exit::Success)
+    exits.max_by_key(|exit| *exit as u8).unwrap_or(Exit::Success)
 }
 
 fn is_failed(finding: &Finding) -> bool {
@@ -74,10 +72,7 @@ fn summary(findings: &[Finding]) -> String {
     let warnings = warnings.count();
     let ok = findings.len() - failed - warnings;
     let s = if warnings == 1 { "" } else { "s" };
-    let level = findings
-        .iter()
-        .map(|finding| finding.level)
-        .max_by_key(|level| urgency(*level));
+    let level = findings.iter().map(|finding| finding.level).max_by_key(|level| urgency(*level));
     let (mark, colour) = mark(level.unwrap_or(Level::Ok));
     let style = colour.on_default().bold();
     format!("{style}{mark}{style:#} {ok} ok, {warnings} warning{s}, {failed} failed\n")
@@ -85,9 +80,7 @@ fn summary(findings: &[Finding]) -> String {
 
 /// One line per check, with its hint below; what needs attention comes last. `-q` omits passed checks.
 fn lines(findings: &[Finding], output: &Output) -> String {
-    let width = output
-        .width()
-        .map_or(UNBOUNDED, |width| width.max(NARROWEST));
+    let width = output.width().map_or(UNBOUNDED, |width| width.max(NARROWEST));
     let mut shown: Vec<&Finding> = findings.iter().collect();
     shown.retain(|finding| !output.quiet || finding.level != Level::Ok);
     shown.sort_by_key(|finding| urgency(finding.level));
@@ -155,12 +148,7 @@ fn document(findings: &[Finding]) -> Document {
         "ok"
     };
     let table = Table::of(|finding: &&Finding| {
-        let Finding {
-            check,
-            level,
-            text,
-            hint,
-        } = finding;
+        let Finding { check, level, text, hint } = finding;
         json!({ "check": check, "level": level.name(), "text": text, "hint": hint })
     });
     let table = table
@@ -169,9 +157,7 @@ fn document(findings: &[Finding]) -> Document {
         .csv(["check", "level"])
         .text("found", 0, |finding| finding.text.clone())
         .csv(["text"])
-        .text("what to do", 0, |finding| {
-            finding.hint.clone().unwrap_or_default()
-        })
+        .text("what to do", 0, |finding| finding.hint.clone().unwrap_or_default())
         .csv(["hint"]);
     let mut document = table.document(findings, None);
     document.footer = summary(findings);

@@ -63,9 +63,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     let selection = args.target.selection()?;
-    args.plan
-        .as_deref()
-        .map_or(Ok(()), SealedPlan::check_target)?;
+    args.plan.as_deref().map_or(Ok(()), SealedPlan::check_target)?;
     let info = args.target.info("dry-run", config);
     let inspect = Inspect {
         config,
@@ -111,10 +109,7 @@ async fn compare(
         () = stop.stopped() => (vec![None; report.strategies.len()], None),
         both = async { (plans(viewer, config).await, headroom(viewer).await) } => both,
     };
-    let report = Report {
-        elapsed: started.elapsed(),
-        ..report
-    };
+    let report = Report { elapsed: started.elapsed(), ..report };
     let found = DryRun {
         report: &report,
         plans: &plans,
@@ -158,25 +153,13 @@ fn seal(
     let words = args.target.words();
     SealedPlan::seal(&words, config, selection, report)?.write(file)?;
     let file = file.display();
-    output.note(&format!(
-        "saved the plan to {file}; run it with: shopwarm warmup --plan {file}"
-    ));
+    output.note(&format!("saved the plan to {file}; run it with: shopwarm warmup --plan {file}"));
     Ok(())
 }
 
 fn key_writer(format: Format, compared: bool, stop: &StopSignal) -> KeyWriter {
-    let wanted = Wanted {
-        orphans: true,
-        before_report: true,
-        ..Wanted::default()
-    };
-    KeyWriter::new(
-        Form::of(format),
-        compared,
-        wanted,
-        Output::stream(),
-        stop.clone(),
-    )
+    let wanted = Wanted { orphans: true, before_report: true, ..Wanted::default() };
+    KeyWriter::new(Form::of(format), compared, wanted, Output::stream(), stop.clone())
 }
 
 /// Prints the report after the keys. JSON embeds it; CSV has only keys.

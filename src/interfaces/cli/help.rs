@@ -65,9 +65,7 @@ pub(super) fn with_examples(command: Command, path: &str) -> Command {
         None => String::new(),
     };
     let long = format!("{examples}\n\n{more}").trim_end().to_owned();
-    command
-        .after_help(StyledStr::from(examples))
-        .after_long_help(StyledStr::from(long))
+    command.after_help(StyledStr::from(examples)).after_long_help(StyledStr::from(long))
 }
 
 /// Headed as clap heads its own.

@@ -28,20 +28,10 @@ pub(super) struct InitArgs {
     #[arg(default_value = ".", value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     dir: PathBuf,
     /// Only tables whose names match, such as `oc_product*`; repeatable
-    #[arg(
-        long,
-        value_name = "GLOB",
-        env = "SHOPWARM_TABLES",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "GLOB", env = "SHOPWARM_TABLES", value_delimiter = ',')]
     tables: Vec<String>,
     /// Write the definitions that come with shopwarm, without looking at a database
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "SHOPWARM_TEMPLATE",
-        conflicts_with = "tables"
-    )]
+    #[arg(long, value_name = "NAME", env = "SHOPWARM_TEMPLATE", conflicts_with = "tables")]
     template: Option<Template>,
     /// Write a commented starter file; asks no database
     #[arg(long, env = "SHOPWARM_EMPTY", conflicts_with_all = ["tables", "template"], value_parser = clap::builder::FalseyValueParser::new())]
@@ -82,10 +72,7 @@ pub(super) async fn run(
         }
     };
     let [settings, definitions] = paths;
-    let files = [
-        (settings, starter.settings.clone()),
-        (definitions, starter.definitions.clone()),
-    ];
+    let files = [(settings, starter.settings.clone()), (definitions, starter.definitions.clone())];
     write(args, &files, &starter, &flags, output)
 }
 
@@ -192,12 +179,7 @@ fn said(told: &Told) -> String {
         ([first, more @ ..], None) => format!("{first}{}", lists(more.len())),
         ([first, more @ ..], Some(why)) => format!("{first}{}; {why}", lists(more.len())),
     };
-    printable(
-        said.split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .as_bytes(),
-    )
+    printable(said.split_whitespace().collect::<Vec<_>>().join(" ").as_bytes())
 }
 
 /// The commands that come next.
@@ -209,9 +191,7 @@ fn next(args: &InitArgs, flags: &str) -> Vec<String> {
     } else {
         &["doctor", "dry-run", "warmup all", "verify"]
     };
-    let commands = checks
-        .iter()
-        .map(|command| format!("shopwarm {command}{flags}"));
+    let commands = checks.iter().map(|command| format!("shopwarm {command}{flags}"));
     go.into_iter().chain(commands).collect()
 }
 
@@ -228,8 +208,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(exists(path)),
         opened => opened.map_err(|error| unwritable(&error))?,
     };
-    file.write_all(text.as_bytes())
-        .map_err(|error| unwritable(&error))
+    file.write_all(text.as_bytes()).map_err(|error| unwritable(&error))
 }
 
 fn shown(path: &Path) -> String {

@@ -34,14 +34,8 @@ impl Inspect<'_> {
         then: impl AsyncFnOnce(&Coordinator) -> Result<Exit, Failure>,
     ) -> Result<Exit, Failure> {
         deadline(self.config, self.stop);
-        let viewer = || {
-            setup::viewer(
-                self.config,
-                &self.selection,
-                self.inspection.clone(),
-                self.need,
-            )
-        };
+        let viewer =
+            || setup::viewer(self.config, &self.selection, self.inspection.clone(), self.need);
         let waiting = waiting(self.config, self.output);
         tokio::select! {
             viewer = setup::with_retries(self.config.run.wait(), waiting, viewer) => then(&viewer?).await,
@@ -57,10 +51,7 @@ impl Inspect<'_> {
         started: Instant,
     ) -> Report {
         let report = viewer.warm_all(None, reporter, self.stop).await;
-        Report {
-            elapsed: started.elapsed(),
-            ..report
-        }
+        Report { elapsed: started.elapsed(), ..report }
     }
 }
 

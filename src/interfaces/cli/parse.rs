@@ -72,11 +72,7 @@ const NEEDS: [(&str, &str); 2] = [("yes", "prune"), ("verify_sample", "verify")]
 
 fn check_needs(matches: ArgMatches) -> Result<ArgMatches, clap::Error> {
     let leaf = leaf(&matches);
-    let source = |name: &str| {
-        leaf.ids()
-            .any(|id| id == name)
-            .then(|| leaf.value_source(name))?
-    };
+    let source = |name: &str| leaf.ids().any(|id| id == name).then(|| leaf.value_source(name))?;
     for (name, other) in NEEDS {
         let given = source(name) == Some(ValueSource::CommandLine);
         if given && source(other).is_none_or(|source| source == ValueSource::DefaultValue) {
@@ -94,29 +90,26 @@ pub fn parse() -> Result<ArgMatches, Exit> {
         note(&help::start(output::stderr_width()));
         return Err(Exit::Usage);
     }
-    command()
-        .try_get_matches()
-        .and_then(check_needs)
-        .map_err(|error| {
-            if !error.use_stderr() {
-                output::note_loss(error.print());
-                return match output::delivered() {
-                    Ok(()) => Exit::Success,
-                    Err(failure) => {
-                        note(&format!("error: {failure}\n"));
-                        Exit::from(&failure)
-                    }
-                };
-            }
-            // clap's message quotes the argument, which may be a misplaced URL.
-            let (error, hint) = without_dangerous_tips(error);
-            let text = format!("{}{hint}", error.render().ansi());
-            // All commands call it a hint.
-            let text = text.replace("tip:", "hint:");
-            let text = redaction::text(&text);
-            note(&output::notes(&text, output::stderr_width()));
-            Exit::Usage
-        })
+    command().try_get_matches().and_then(check_needs).map_err(|error| {
+        if !error.use_stderr() {
+            output::note_loss(error.print());
+            return match output::delivered() {
+                Ok(()) => Exit::Success,
+                Err(failure) => {
+                    note(&format!("error: {failure}\n"));
+                    Exit::from(&failure)
+                }
+            };
+        }
+        // clap's message quotes the argument, which may be a misplaced URL.
+        let (error, hint) = without_dangerous_tips(error);
+        let text = format!("{}{hint}", error.render().ansi());
+        // All commands call it a hint.
+        let text = text.replace("tip:", "hint:");
+        let text = redaction::text(&text);
+        note(&output::notes(&text, output::stderr_width()));
+        Exit::Usage
+    })
 }
 
 /// A misspelt flag is never corrected to one that deletes. With a hint that clap does not have.
@@ -140,9 +133,7 @@ fn without_dangerous_tips(mut error: clap::Error) -> (clap::Error, String) {
 
 /// The matches of the innermost subcommand; they include global flags.
 pub(super) fn leaf(matches: &ArgMatches) -> &ArgMatches {
-    matches
-        .subcommand()
-        .map_or(matches, |(_, inner)| leaf(inner))
+    matches.subcommand().map_or(matches, |(_, inner)| leaf(inner))
 }
 
 #[cfg(test)]
@@ -151,9 +142,7 @@ mod tests {
     fn a_flag_without_effect_is_refused() {
         let parse = |line: &str| {
             let words = line.split(' ');
-            super::command()
-                .try_get_matches_from(words)
-                .and_then(super::check_needs)
+            super::command().try_get_matches_from(words).and_then(super::check_needs)
         };
         for (line, needs) in [
             ("shopwarm warmup all --yes", "--prune"),

@@ -148,10 +148,7 @@ impl SealedPlan {
     }
 
     fn own_seal(&self) -> String {
-        let unsealed = Self {
-            seal: String::new(),
-            ..self.clone()
-        };
+        let unsealed = Self { seal: String::new(), ..self.clone() };
         digest(&serde_json::to_string(&unsealed).unwrap_or_default())
     }
 
@@ -201,11 +198,8 @@ impl SealedPlan {
         run: &Coordinator,
     ) -> Result<Vec<String>, Failure> {
         let mut changed = Vec::new();
-        let ids: Vec<String> = run
-            .strategies()
-            .iter()
-            .map(|strategy| strategy.spec().id.to_string())
-            .collect();
+        let ids: Vec<String> =
+            run.strategies().iter().map(|strategy| strategy.spec().id.to_string()).collect();
         let planned: Vec<&str> = self.strategies.iter().map(|s| s.id.as_str()).collect();
         if ids != planned {
             changed.push(format!(
@@ -217,26 +211,16 @@ impl SealedPlan {
         let limit = config.run.limit();
         if limit != self.limit {
             let shown = |limit: Option<u64>| limit.map_or("none".to_owned(), |n| n.to_string());
-            changed.push(format!(
-                "--limit: planned {}, now {}",
-                shown(self.limit),
-                shown(limit)
-            ));
+            changed.push(format!("--limit: planned {}, now {}", shown(self.limit), shown(limit)));
         }
-        let name = |mode: Mode| {
-            mode.to_possible_value()
-                .map(|value| value.get_name().to_owned())
-        };
+        let name = |mode: Mode| mode.to_possible_value().map(|value| value.get_name().to_owned());
         let (planned, now) = (name(self.mode), name(config.run.mode()));
         if planned != now {
             let (planned, now) = (planned.unwrap_or_default(), now.unwrap_or_default());
             changed.push(format!("--mode: planned {planned}, now {now}"));
         }
         if config.prefix != self.prefix {
-            changed.push(format!(
-                "--prefix: planned {:?}, now {:?}",
-                self.prefix, config.prefix
-            ));
+            changed.push(format!("--prefix: planned {:?}, now {:?}", self.prefix, config.prefix));
         }
         let merged = merged(config, selection)?;
         if changed.is_empty() && fingerprint(&merged) != self.definitions {
@@ -244,10 +228,7 @@ impl SealedPlan {
                 |planned: &&Planned| digest_of(&merged, &planned.id) != planned.definition;
             let others = self.strategies.iter().filter(is_other);
             let others: Vec<&str> = others.map(|planned| planned.id.as_str()).collect();
-            changed.push(format!(
-                "the definitions of {} have changed",
-                others.join(", ")
-            ));
+            changed.push(format!("the definitions of {} have changed", others.join(", ")));
         }
         Ok(changed)
     }
@@ -278,9 +259,7 @@ type Merged = (StrategyId, Map<String, Value>, Vars);
 fn merged(config: &Config, selection: &Selection) -> Result<Vec<Merged>, Failure> {
     let (selected, _) = setup::definitions(config, selection)?;
     let definitions = config.definitions()?;
-    let fields = definitions
-        .merged()
-        .map(|(id, merged)| (id, merged.shown()));
+    let fields = definitions.merged().map(|(id, merged)| (id, merged.shown()));
     let fields: BTreeMap<StrategyId, Map<String, Value>> = fields.collect();
     let with_fields = selected.into_iter().map(|definition| {
         let id = definition.spec.id;
@@ -291,9 +270,7 @@ fn merged(config: &Config, selection: &Selection) -> Result<Vec<Merged>, Failure
 }
 
 fn fingerprint(merged: &[Merged]) -> String {
-    let said = merged
-        .iter()
-        .map(|(id, fields, vars)| (id.to_string(), fields, vars));
+    let said = merged.iter().map(|(id, fields, vars)| (id.to_string(), fields, vars));
     digest(&serde_json::to_string(&said.collect::<Vec<_>>()).unwrap_or_default())
 }
 

@@ -67,10 +67,7 @@ pub(super) async fn run(
             read(path, &mut probe, stop).await?;
             ("access log", None)
         }
-        None => (
-            "events",
-            listen(args, config, &mut probe, output, stop).await?,
-        ),
+        None => ("events", listen(args, config, &mut probe, output, stop).await?),
     };
     document(&probe, source, since.elapsed(), doubt.as_deref()).show(output);
     Ok(stop.reason().map_or(Exit::Success, Exit::from))
@@ -199,18 +196,9 @@ fn table<'a>() -> Table<'a, Line<'a>> {
 
 fn document(probe: &Probe, source: &str, time: Duration, doubt: Option<&str>) -> Document {
     let (covered, uncovered) = (probe.by_strategy(), probe.uncovered(SHOWN));
-    let line = |kind, name, misses| Line {
-        kind,
-        name,
-        misses,
-        share: share(misses, probe.misses),
-    };
-    let strategies = covered
-        .iter()
-        .map(|(id, misses)| line(STRATEGY, id, *misses));
-    let patterns = uncovered
-        .iter()
-        .map(|(pattern, misses)| line("pattern", pattern, *misses));
+    let line = |kind, name, misses| Line { kind, name, misses, share: share(misses, probe.misses) };
+    let strategies = covered.iter().map(|(id, misses)| line(STRATEGY, id, *misses));
+    let patterns = uncovered.iter().map(|(pattern, misses)| line("pattern", pattern, *misses));
     let json = json!({
         "schema_version": 1,
         "source": source,
@@ -250,10 +238,9 @@ fn footer(probe: &Probe, time: Duration, doubt: Option<&str>) -> String {
     lines.push(match probe.misses {
         0 => format!("no misses in {time}"),
         1 => format!("1 miss in {time}, {covered} covered by the definitions"),
-        misses => format!(
-            "{} misses in {time}, {covered} covered by the definitions",
-            grouped(misses)
-        ),
+        misses => {
+            format!("{} misses in {time}, {covered} covered by the definitions", grouped(misses))
+        }
     });
     joined(lines)
 }

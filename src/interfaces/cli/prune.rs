@@ -88,10 +88,7 @@ mod tests {
             keys,
             first: first.iter().map(|key| (*key).to_owned()).collect(),
         };
-        let text = question(&[
-            found(1, &["a:1"]),
-            found(1200, &["b:1", "b:2", "b:3", "b:4"]),
-        ]);
+        let text = question(&[found(1, &["a:1"]), found(1200, &["b:1", "b:2", "b:3", "b:4"])]);
         assert_eq!(
             text,
             "1,201 keys of earlier runs no longer have a row:\n  \

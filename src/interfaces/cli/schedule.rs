@@ -63,9 +63,7 @@ fn list(jobs: &[PlannedJob], next: usize, config: &Config, now: Timestamp) -> Do
     let zone = zone_name(&config.timezone);
     let is_usual = |planned: &PlannedJob| planned.job.zone == config.timezone;
     let is_usual = jobs.iter().all(is_usual);
-    let is_utc = all
-        .iter()
-        .all(|run| run.local(run.time.starts).offset().is_zero());
+    let is_utc = all.iter().all(|run| run.local(run.time.starts).offset().is_zero());
     let mut document = table(!is_usual, is_utc).document(all, None);
     document.json = json!({ "schema_version": 1, "timezone": zone, "runs": document.lines });
     if !jobs.is_empty() && is_usual {
@@ -86,17 +84,13 @@ fn table<'a>(offsets: bool, is_utc: bool) -> Table<'a, Coming<'a>> {
         .text("job", 0, |run| run.job().name.clone())
         .field("job", |run| run.job().name.clone())
         .text("warms", 2, Coming::warms)
-        .when(!is_utc, |table| {
-            table.text("UTC", 3, |run| shown(&run.utc(), ""))
-        })
+        .when(!is_utc, |table| table.text("UTC", 3, |run| shown(&run.utc(), "")))
         .text("cron", 4, |run| run.job().cron.to_string())
         .field("cron", |run| run.job().cron.to_string())
         .field("timezone", |run| zone_name(&run.job().zone).to_owned())
         .json("at", |run| run.local_text(run.time.at))
         .field("starts_at", |run| run.local_text(run.time.starts))
-        .field("starts_at_utc", |run| {
-            run.utc().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-        })
+        .field("starts_at_utc", |run| run.utc().strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
         .field("in_seconds", |run| run.wait.as_secs())
         .field("warmup", |run| run.job().warmup.clone())
         .field("strategies", |run| {
@@ -123,9 +117,7 @@ impl Coming<'_> {
     }
 
     fn local_text(&self, time: Timestamp) -> String {
-        self.local(time)
-            .strftime("%Y-%m-%dT%H:%M:%S%:z")
-            .to_string()
+        self.local(time).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
     }
 
     fn utc(&self) -> Zoned {

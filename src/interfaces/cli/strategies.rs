@@ -30,9 +30,8 @@ pub(super) fn run(target: &Target, config: &Config, output: &Output) -> Result<E
     let databases = &setup::databases(config);
     let checked = definitions.checked(databases, &config.vars()).into_iter();
     let read = checked.filter(|definition| definition.sql != Sql::default());
-    let gaps: BTreeMap<StrategyId, Option<Arc<str>>> = read
-        .map(|definition| (definition.spec.id.family(), definition.spec.uncovered))
-        .collect();
+    let gaps: BTreeMap<StrategyId, Option<Arc<str>>> =
+        read.map(|definition| (definition.spec.id.family(), definition.spec.uncovered)).collect();
     let rows = all.iter().map(|strategy| Line {
         id: &strategy.0,
         merged: strategy.1,
@@ -49,10 +48,7 @@ pub(super) fn run(target: &Target, config: &Config, output: &Output) -> Result<E
     definitions.check_vars(&config.vars())?;
     definitions.validate(databases, &config.vars())?;
     let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (id, _) in all
-        .iter()
-        .filter(|(_, merged)| !merged.is_known_unprotected())
-    {
+    for (id, _) in all.iter().filter(|(_, merged)| !merged.is_known_unprotected()) {
         if let Some(Some(why)) = gaps.get(id) {
             reasons.entry(why).or_default().push(id.to_string());
         }
@@ -62,9 +58,7 @@ pub(super) fn run(target: &Target, config: &Config, output: &Output) -> Result<E
     }
     for (why, ids) in reasons {
         let ids = ids.join(", ");
-        output.note(&format!(
-            "not protected against changes during a run: {ids} ({why})"
-        ));
+        output.note(&format!("not protected against changes during a run: {ids} ({why})"));
     }
     if !output.verbose {
         output.note("-v shows every field and where it came from");
@@ -90,11 +84,7 @@ impl Line<'_> {
     }
 
     fn name(&self) -> String {
-        let mark = if self.merged.is_enabled() {
-            ""
-        } else {
-            " (disabled)"
-        };
+        let mark = if self.merged.is_enabled() { "" } else { " (disabled)" };
         format!("{}{mark}", self.id)
     }
 
@@ -107,12 +97,8 @@ impl Line<'_> {
 
     /// The origin of its fields.
     fn origins(&self) -> String {
-        let origins: BTreeSet<String> = self
-            .merged
-            .origins
-            .values()
-            .map(ToString::to_string)
-            .collect();
+        let origins: BTreeSet<String> =
+            self.merged.origins.values().map(ToString::to_string).collect();
         origins.into_iter().collect::<Vec<_>>().join(", ")
     }
 
@@ -145,37 +131,23 @@ fn table<'a>(definitions: &'a Definitions, config: &'a Config) -> Table<'a, Line
         .field("ttl", |line| line.field("ttl"))
         .text("value", 2, Line::value)
         .field("value", |line| line.field("value"))
-        .text("key", 0, |line| {
-            format!("{}{}", config.prefix, line.text("key"))
-        })
+        .text("key", 0, |line| format!("{}{}", config.prefix, line.text("key")))
         .field("key", |line| line.field("key"))
         .text("tags", 3, |line| line.text("tags"))
         .field("tags", |line| line.field("tags"))
-        .text("protected", 3, |line| {
-            if line.protected { "yes" } else { "no" }.to_owned()
-        })
+        .text("protected", 3, |line| if line.protected { "yes" } else { "no" }.to_owned())
         .json("protected", |line| line.protected)
         .text("from", 2, Line::origins)
-        .json("owns", |line| {
-            to_value(&definitions.owns(&line.id.context).entries())
-        })
+        .json("owns", |line| to_value(&definitions.owns(&line.id.context).entries()))
         .json("fields", Line::fields)
 }
 
 fn details(id: &StrategyId, merged: &Merged) -> String {
     let mut text = format!("\n{id}\n");
     for (name, value) in merged.shown() {
-        let origin = merged
-            .origins
-            .get(&name)
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let origin = merged.origins.get(&name).map(ToString::to_string).unwrap_or_default();
         let value = plain(&value).trim().replace('\n', "\n      ");
-        let gap = if value.contains('\n') {
-            "\n      "
-        } else {
-            " "
-        };
+        let gap = if value.contains('\n') { "\n      " } else { " " };
         text.push_str(&format!("  {name:12} [{origin}]{gap}{value}\n"));
     }
     text

@@ -31,10 +31,7 @@ impl Target {
     /// A command over it, given by hand.
     pub(super) fn info(&self, command: &str, config: &Config) -> RunInfo {
         let command = format!("{command} {}", self.words().join(" "));
-        RunInfo {
-            flags: config.flags.clone(),
-            ..RunInfo::new(command, Trigger::Cli)
-        }
+        RunInfo { flags: config.flags.clone(), ..RunInfo::new(command, Trigger::Cli) }
     }
 }
 

@@ -40,47 +40,25 @@ fn tour(sample: &Sample, flags: &str, typed: &str) -> String {
     let (what, next) = match sample.demo {
         Demo::None | Demo::Shop => (
             "sample shop: 1,000 products, 200 orders and 40 users",
-            [
-                "verify",
-                "keys get Product:id:prod-0001",
-                "serve",
-                "dry-run",
-            ],
+            ["verify", "keys get Product:id:prod-0001", "serve", "dry-run"],
         ),
         Demo::Stale => (
             "sample shop: a warm cache, and rows that changed since",
-            [
-                "verify",
-                "keys get Product:id:prod-0001",
-                "warmup all",
-                "dry-run",
-            ],
+            ["verify", "keys get Product:id:prod-0001", "warmup all", "dry-run"],
         ),
         Demo::Expiring => (
             "sample shop: a warm cache, a few hours later",
-            [
-                "dry-run",
-                "keys list --state expiring",
-                "warmup all",
-                "verify",
-            ],
+            ["dry-run", "keys list --state expiring", "warmup all", "verify"],
         ),
         Demo::Failing => (
             "sample shop with errors: prices that are NaN, and a renamed column",
-            [
-                "warmup all",
-                "doctor",
-                "keys get Product:id:prod-0002",
-                "strategies",
-            ],
+            ["warmup all", "doctor", "keys get Product:id:prod-0002", "strategies"],
         ),
     };
     let folder = short(&sample.folder);
     let others = next.iter().filter(|line| !line.starts_with(typed));
-    let next: Vec<String> = others
-        .take(SUGGESTED)
-        .map(|line| format!("shopwarm{flags} {line}"))
-        .collect();
+    let next: Vec<String> =
+        others.take(SUGGESTED).map(|line| format!("shopwarm{flags} {line}")).collect();
     let more = match sample.demo {
         Demo::None | Demo::Shop => {
             "  more:     --demo=stale, --demo=expiring, --demo=failing".to_owned()

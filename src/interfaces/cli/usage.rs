@@ -47,10 +47,7 @@ pub(super) async fn run(
     cache.usage(&[]).await?;
     let all = manifest::manifests(cache, &config.prefix, None).await?;
     let mut run = args.run.clone();
-    if let Some(id) = run
-        .as_mut()
-        .filter(|id| back(id).is_some_and(|back| back > 0))
-    {
+    if let Some(id) = run.as_mut().filter(|id| back(id).is_some_and(|back| back > 0)) {
         let known = history::runs(cache, &config.prefix).await?;
         id.clone_from(&find(&known, id)?.run_id);
     }
@@ -188,10 +185,7 @@ fn table<'a>() -> Table<'a, Line<'a>> {
         .field("exact", |line| line.effect.map(Effect::is_exact))
         .field("by_frequency", |line| line.effect.map(|of| of.by_frequency))
         .field("overwritten", |line| line.effect.map(|of| of.overwritten))
-        .text("run", 3, |line| {
-            line.manifest()
-                .map_or_else(String::new, |of| of.run_id.clone())
-        })
+        .text("run", 3, |line| line.manifest().map_or_else(String::new, |of| of.run_id.clone()))
 }
 
 fn footer(effects: &[Effect], total: &Line<'_>) -> String {
@@ -207,26 +201,20 @@ fn footer(effects: &[Effect], total: &Line<'_>) -> String {
     }
     for effect in effects.iter().filter(|effect| effect.overwritten) {
         let id = &effect.manifest.strategy;
-        lines.push(format!(
-            "! {id}: a later run rewrote some of its keys, which counts as use"
-        ));
+        lines.push(format!("! {id}: a later run rewrote some of its keys, which counts as use"));
     }
     let unknown = effects.iter().find_map(|e| e.unused_bytes.as_ref().err());
     lines.extend(unknown.map(|why| format!("! memory is not known: {why}")));
-    let since = effects
-        .iter()
-        .filter_map(|e| e.manifest.ended_at.elapsed().ok());
+    let since = effects.iter().filter_map(|e| e.manifest.ended_at.elapsed().ok());
     let since = since.min().unwrap_or_default();
     let ago = exactly(Duration::from_secs(since.as_secs()));
     lines.push(format!(
         "used: read or written since the run ended {ago} ago; gone: expired, evicted or deleted"
     ));
     lines.push(match total.bytes {
-        Some(bytes) => format!(
-            "{} not used since the run, taking {}",
-            keys(total.unused),
-            size(bytes)
-        ),
+        Some(bytes) => {
+            format!("{} not used since the run, taking {}", keys(total.unused), size(bytes))
+        }
         None => format!("{} not used since the run", keys(total.unused)),
     });
     lines.push(match () {

@@ -30,12 +30,7 @@ pub(super) struct VerifyArgs {
     #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", value_parser = Count::<20_000>::number::<u32>)]
     sample: Option<u32>,
     /// Use this seed to check the same sample again
-    #[arg(
-        long,
-        value_name = "NUMBER",
-        env = "SHOPWARM_SEED",
-        requires = "sample"
-    )]
+    #[arg(long, value_name = "NUMBER", env = "SHOPWARM_SEED", requires = "sample")]
     seed: Option<u64>,
     /// Share of keys that must match the database: 99%, catalog=99.5%,hot-products=100%
     #[arg(long, value_name = "PERCENT", help_heading = SAFETY, env = "SHOPWARM_REQUIRE", default_value = "100%")]
@@ -72,11 +67,7 @@ pub(super) async fn run(
             .sampled(args.sample.is_some());
         let (report, judged) = (&verified.found, verified.judge());
         let sample = inspect.inspection.sample;
-        let verification = Verification {
-            report,
-            judged: &judged,
-            sample,
-        };
+        let verification = Verification { report, judged: &judged, sample };
         let document = verification.document(&info, output.verbose);
         document.show(output);
         conclude(report, &document, output);

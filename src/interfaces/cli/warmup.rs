@@ -126,17 +126,10 @@ fn leave_metrics(
             (Err(refused), false, Exit::from(failure))
         }
     };
-    let run = LastRun {
-        info,
-        end: &end,
-        whole,
-        exit: exit as u8,
-    };
+    let run = LastRun { info, end: &end, whole, exit: exit as u8 };
     if let Err(error) = setup::write_metrics(path, config, &run) {
         let path = path.display();
-        note(&format!(
-            "warning: cannot write the metrics to {path}: {error}\n"
-        ));
+        note(&format!("warning: cannot write the metrics to {path}: {error}\n"));
     }
 }
 
@@ -269,16 +262,7 @@ async fn warm(
     let _listening = signals::change_pace(move |change| pace.change(change))?;
     let reporter = progress::reporter(output.progress());
     let reporter = reporter.as_ref();
-    let begin = |locking| {
-        Run::begin(
-            &coordinator,
-            &job.info,
-            job.started,
-            locking,
-            reporter,
-            stop,
-        )
-    };
+    let begin = |locking| Run::begin(&coordinator, &job.info, job.started, locking, reporter, stop);
     if let Some(Warmup::Keys(args)) = job.what {
         let windows = key_windows(&args.keys, if args.null { 0 } else { b'\n' });
         // Warming single keys takes no lock.
@@ -290,8 +274,7 @@ async fn warm(
     }
     if let Some(plan) = &job.plan {
         let tolerance = job.checks.plan_tolerance.unwrap_or(PLAN_TOLERANCE);
-        plan.check(config, &job.selection, &coordinator, tolerance)
-            .await?;
+        plan.check(config, &job.selection, &coordinator, tolerance).await?;
     }
     let run = begin(job.checks.locking()).await?;
     let Some(require) = &job.checks.verify else {

@@ -86,11 +86,8 @@ mod tests {
 
     #[test]
     fn a_name_keeps_its_end() {
-        for (width, short) in [
-            (17, "catalog/hot-prods"),
-            (16, "…talog/hot-prods"),
-            (5, "…rods"),
-        ] {
+        for (width, short) in [(17, "catalog/hot-prods"), (16, "…talog/hot-prods"), (5, "…rods")]
+        {
             assert_eq!(shortened_name("catalog/hot-prods", width), short);
         }
     }

@@ -72,11 +72,7 @@ impl Bars {
     }
 
     fn style(&self, id: &StrategyId, expected: Option<Expected>, bar: &Bar) -> ProgressStyle {
-        let (name, words, names) = (
-            id.to_string(),
-            Arc::clone(&bar.words),
-            lock(&self.run).names,
-        );
+        let (name, words, names) = (id.to_string(), Arc::clone(&bar.words), lock(&self.run).names);
         drawn(move |state| {
             let words = lock(&words).clone();
             let course = Course {
@@ -104,9 +100,7 @@ impl Bars {
         }
         let bar = self.all.add(ProgressBar::new_spinner());
         lock(&run).bar = Some(bar.clone());
-        bar.set_style(drawn(move |state| {
-            whole_line(&lock(&run), state.elapsed(), width())
-        }));
+        bar.set_style(drawn(move |state| whole_line(&lock(&run), state.elapsed(), width())));
         bar.enable_steady_tick(TICK);
     }
 
@@ -121,10 +115,7 @@ impl Bars {
 
     fn start(&self, id: &StrategyId, expected: Option<Expected>) {
         let length = expected.map_or(0, |expected| expected.keys);
-        let bar = Bar {
-            shown: self.add(ProgressBar::new(length)),
-            words: Arc::default(),
-        };
+        let bar = Bar { shown: self.add(ProgressBar::new(length)), words: Arc::default() };
         bar.shown.set_style(self.style(id, expected, &bar));
         bar.shown.enable_steady_tick(TICK);
         lock(&self.bars).insert(id.clone(), bar);
@@ -139,10 +130,7 @@ impl Bars {
             return;
         };
         // The estimate may be too low: never show more than 100%.
-        if shown
-            .length()
-            .is_some_and(|length| (1..total).contains(&length))
-        {
+        if shown.length().is_some_and(|length| (1..total).contains(&length)) {
             shown.set_length(total);
         }
         shown.set_position(total);
@@ -183,16 +171,9 @@ impl Bars {
 
     /// Leaves nothing behind.
     fn clear(&self) {
-        let running = lock(&self.bars)
-            .drain()
-            .map(|(_, bar)| bar.shown)
-            .collect::<Vec<_>>();
+        let running = lock(&self.bars).drain().map(|(_, bar)| bar.shown).collect::<Vec<_>>();
         let run = lock(&self.run).bar.take();
-        for bar in running
-            .into_iter()
-            .chain(lock(&self.ended).drain(..))
-            .chain(run)
-        {
+        for bar in running.into_iter().chain(lock(&self.ended).drain(..)).chain(run) {
             bar.finish_and_clear();
             self.all.remove(&bar);
         }
@@ -216,9 +197,7 @@ fn drawn(line: impl Fn(&ProgressState) -> String + Send + Sync + Clone + 'static
         let _ = out.write_str(&line(state));
     };
     let style = ProgressStyle::with_template("{line}");
-    style
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .with_key("line", line)
+    style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("line", line)
 }
 
 /// `strategy 2 of 7 ━━━╸──────  34%  15 s left`.
@@ -294,21 +273,13 @@ impl Reporter for Bars {
 fn read(report: &StrategyReport) -> String {
     match report.expected().filter(|_| report.is_unfinished()) {
         None => keys(report.stats.total()),
-        whole => format!(
-            "{} of {} keys",
-            grouped(report.stats.total()),
-            expectation(whole)
-        ),
+        whole => format!("{} of {} keys", grouped(report.stats.total()), expectation(whole)),
     }
 }
 
 fn red(text: &str) -> String {
     match text {
         "" => String::new(),
-        text => console::Style::new()
-            .for_stderr()
-            .red()
-            .apply_to(text)
-            .to_string(),
+        text => console::Style::new().for_stderr().red().apply_to(text).to_string(),
     }
 }

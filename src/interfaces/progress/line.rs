@@ -89,10 +89,7 @@ impl Course<'_> {
         let head = usize::from(full < width);
         let style = Style::new().for_stderr();
         let done = "━".repeat(full) + &"╸".repeat(head);
-        let rest = style
-            .clone()
-            .dim()
-            .apply_to("─".repeat(width - full - head));
+        let rest = style.clone().dim().apply_to("─".repeat(width - full - head));
         format!("{}{rest}", style.cyan().apply_to(done))
     }
 
@@ -151,16 +148,11 @@ mod tests {
             "{wide}"
         );
         assert!(wide.contains(&"━".repeat(12)), "{wide}");
-        let stalled = Course {
-            stalled: "waiting for the cache, 5 s",
-            ..course(Some((990_018, true)), "")
-        };
+        let stalled =
+            Course { stalled: "waiting for the cache, 5 s", ..course(Some((990_018, true)), "") };
         let line = console::strip_ansi_codes(&stalled.line(79)).into_owned();
         assert!(line.ends_with(" 52%  waiting for the cache, 5 s"), "{line}");
-        let first = Course {
-            keys: 0,
-            ..course(Some((10, false)), "")
-        };
+        let first = Course { keys: 0, ..course(Some((10, false)), "") };
         assert!(!first.line(120).contains("left"));
         let whole = Course {
             spins: false,

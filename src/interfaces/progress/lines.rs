@@ -57,11 +57,7 @@ impl Lines {
                 }
             }
         });
-        Self {
-            state,
-            whole,
-            ticker,
-        }
+        Self { state, whole, ticker }
     }
 }
 
@@ -72,11 +68,7 @@ impl Running {
         let mut parts = match self.expected.filter(|e| e.keys >= done.max(1)) {
             Some(whole) => {
                 let percent = done * 100 / whole.keys;
-                vec![format!(
-                    "{percent}% ({} of {} keys)",
-                    grouped(done),
-                    expectation(Some(whole))
-                )]
+                vec![format!("{percent}% ({} of {} keys)", grouped(done), expectation(Some(whole)))]
             }
             None => vec![progress_line(&self.counts, elapsed)],
         };
@@ -92,9 +84,7 @@ impl Running {
         }
         let stalled = Some(self.stalled.clone()).filter(|text| !text.is_empty());
         parts.extend(stalled.into_iter().chain(limited(&self.pace)));
-        let place = run
-            .place()
-            .map_or_else(String::new, |(nth, all)| format!(" ({nth} of {all})"));
+        let place = run.place().map_or_else(String::new, |(nth, all)| format!(" ({nth} of {all})"));
         format!("{id}{place}: {}\n", parts.join(", "))
     }
 }
@@ -176,31 +166,21 @@ mod tests {
         let mut running = Running {
             id: StrategyId::new("catalog", "hot"),
             expected: Some(Expected::about(600_000)),
-            counts: Counts {
-                warmed: 240_000,
-                ..Counts::default()
-            },
+            counts: Counts { warmed: 240_000, ..Counts::default() },
             pace: PaceNow::default(),
             stalled: String::new(),
-            since: Instant::now()
-                .checked_sub(Duration::from_secs(10))
-                .expect("a moment"),
+            since: Instant::now().checked_sub(Duration::from_secs(10)).expect("a moment"),
             due: Instant::now(),
         };
         let line = running.line(&Whole::default());
         let says = "catalog/hot: 40% (240,000 of ~600,000 keys), 15 s left\n";
-        assert!(
-            line.starts_with(says) && line.ends_with(" s left\n"),
-            "{line}"
-        );
+        assert!(line.starts_with(says) && line.ends_with(" s left\n"), "{line}");
         running.stalled = stalled("cache", Duration::from_secs(5));
         let says = "catalog/hot: 40% (240,000 of ~600,000 keys), waiting for the cache, 5 s\n";
         assert_eq!(running.line(&Whole::default()), says);
         let (hot, open) = (running.id.clone(), StrategyId::new("catalog", "open"));
         let mut run = Whole::default();
-        run.note(&Event::Sized {
-            strategies: vec![(&hot, running.expected), (&open, None)],
-        });
+        run.note(&Event::Sized { strategies: vec![(&hot, running.expected), (&open, None)] });
         running.counts.warmed = 0;
         let says = "catalog/hot (1 of 2): 0% (0 of ~600,000 keys), waiting for the cache, 5 s\n";
         assert_eq!(running.line(&run), says);

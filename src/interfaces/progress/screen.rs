@@ -139,9 +139,7 @@ mod tests {
     fn lines_are_counted_anew_in_a_narrower_terminal() {
         let mut frame = Frame::default();
         let line = |width: usize| "x".repeat(width);
-        [30, 78, 40, 41]
-            .iter()
-            .for_each(|width| frame.add(&line(*width)));
+        [30, 78, 40, 41].iter().for_each(|width| frame.add(&line(*width)));
         frame.end();
         assert_eq!(frame.broken(3, 80), 0);
         assert_eq!(frame.broken(3, 120), 0);

@@ -32,8 +32,7 @@ impl Part {
             true => Some(Expected::exactly(self.keys)),
             false => {
                 let reached = Expected::about(self.keys);
-                self.expected
-                    .map(|e| e.beyond(self.keys).unwrap_or(reached))
+                self.expected.map(|e| e.beyond(self.keys).unwrap_or(reached))
             }
         }
     }
@@ -43,9 +42,7 @@ impl Whole {
     pub(super) fn note(&mut self, event: &Event<'_>) {
         match event {
             Event::RunStarted { strategies, .. } => {
-                let parts = strategies
-                    .iter()
-                    .map(|spec| (spec.id.clone(), Part::default()));
+                let parts = strategies.iter().map(|spec| (spec.id.clone(), Part::default()));
                 self.strategies = parts.collect();
             }
             Event::Sized { strategies } => {
@@ -78,11 +75,7 @@ impl Whole {
     /// Which strategy runs, and how many there are; nothing of a single one.
     pub(super) fn place(&self) -> Option<(usize, usize)> {
         let all = self.strategies.len();
-        let ended = self
-            .strategies
-            .values()
-            .filter(|part| part.has_ended)
-            .count();
+        let ended = self.strategies.values().filter(|part| part.has_ended).count();
         (all > 1).then_some(((ended + 1).min(all), all))
     }
 
@@ -115,21 +108,14 @@ mod tests {
         let (done, open) = (strategy("a", 100, 0), StrategyId::new("catalog", "b"));
         let sizes = |b| vec![(&done.id, Some(Expected::about(90))), (&open, b)];
         let known = Some(Expected::about(300));
-        whole.note(&Event::Sized {
-            strategies: sizes(None),
-        });
+        whole.note(&Event::Sized { strategies: sizes(None) });
         whole.note(&Event::StrategyFinished { report: &done });
         assert_eq!(whole.place(), Some((2, 2)));
         assert_eq!((whole.expected(), whole.left()), (None, None));
-        whole.note(&Event::Sized {
-            strategies: sizes(known),
-        });
+        whole.note(&Event::Sized { strategies: sizes(known) });
         whole.note(&Event::Progress {
             id: &open,
-            stats: Counts {
-                warmed: 100,
-                ..Counts::default()
-            },
+            stats: Counts { warmed: 100, ..Counts::default() },
             pace: PaceNow::default(),
         });
         assert_eq!(whole.expected(), Some(Expected::about(400)));
@@ -137,11 +123,7 @@ mod tests {
         whole.since = Instant::now().checked_sub(Duration::from_secs(10));
         let left = whole.left().expect("a time").as_secs_f64();
         assert!((10.0..10.5).contains(&left), "{left}");
-        whole.note(&Event::Stalled {
-            id: &open,
-            on: "cache",
-            time: Duration::from_secs(2),
-        });
+        whole.note(&Event::Stalled { id: &open, on: "cache", time: Duration::from_secs(2) });
         assert_eq!(whole.left(), None);
     }
 }

@@ -44,22 +44,13 @@ pub(super) fn left(elapsed: Duration, keys: u64, expected: u64) -> Option<Durati
 /// `3 failed, 2 unconfirmed`, or nothing.
 pub(super) fn wrong(counts: &Counts) -> String {
     let count = |n: u64, name: &str| (n > 0).then(|| format!("{} {name}", grouped(n)));
-    let (failed, unknown) = (
-        count(counts.failed, "failed"),
-        count(counts.unknown, "unconfirmed"),
-    );
-    [failed, unknown]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(", ")
+    let (failed, unknown) = (count(counts.failed, "failed"), count(counts.unknown, "unconfirmed"));
+    [failed, unknown].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What limits the run.
 pub(super) fn limited(pace: &PaceNow) -> Option<String> {
-    pace.limited_by
-        .as_ref()
-        .map(|by| format!("limited by {by}"))
+    pace.limited_by.as_ref().map(|by| format!("limited by {by}"))
 }
 
 /// `pace halved: at most 500 keys/s`.

@@ -32,12 +32,7 @@ impl<'a> Pair<'a> {
             (None, _) => "only in the second".to_owned(),
             (_, None) => "only in the first".to_owned(),
         };
-        Self {
-            id,
-            before,
-            after,
-            status,
-        }
+        Self { id, before, after, status }
     }
 
     /// A count before and after; of a strategy that one run did not have, twice that of the other.
@@ -58,15 +53,7 @@ impl<'a> Pair<'a> {
     /// In anything but time.
     fn differs(&self) -> bool {
         let of = |side: Option<&StrategyRecord>| {
-            side.map(|s| {
-                (
-                    s.total,
-                    s.counts.warmed,
-                    s.counts.wrong(),
-                    s.counts.bytes,
-                    s.status,
-                )
-            })
+            side.map(|s| (s.total, s.counts.warmed, s.counts.wrong(), s.counts.bytes, s.status))
         };
         of(self.before) != of(self.after)
     }
@@ -112,10 +99,7 @@ pub(crate) fn document(before: &RunRecord, after: &RunRecord, verbose: bool) -> 
             pairs.entry(&strategy.id).or_default()[when] = Some(strategy);
         }
     }
-    let pairs: Vec<Pair<'_>> = pairs
-        .into_iter()
-        .map(|(id, pair)| Pair::new(id, pair))
-        .collect();
+    let pairs: Vec<Pair<'_>> = pairs.into_iter().map(|(id, pair)| Pair::new(id, pair)).collect();
     let mut differs = pairs.iter().map(Pair::differs).collect::<Vec<_>>();
     let same = differs.iter().filter(|differs| !**differs).count();
     // The total stays.

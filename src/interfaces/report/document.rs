@@ -129,24 +129,15 @@ impl Document {
             let mark = heading.is_marked.then_some(("", "---"));
             mark.into_iter().chain([(heading.name, dashes)])
         });
-        let (names, dashes): (Vec<_>, Vec<_>) = heads
-            .map(|(name, dashes)| (name.to_owned(), dashes.to_owned()))
-            .unzip();
+        let (names, dashes): (Vec<_>, Vec<_>) =
+            heads.map(|(name, dashes)| (name.to_owned(), dashes.to_owned())).unzip();
         let mut text = line(names) + &line(dashes);
         for row in &self.rows {
-            let cells = self
-                .headings
-                .iter()
-                .zip(&row.cells)
-                .flat_map(|(heading, cell)| {
-                    let (mark, cell) = grid::split_mark(cell, heading);
-                    mark.into_iter().chain([cell])
-                });
-            text += &line(
-                cells
-                    .map(|cell| cell.replace('|', "\\|").replace('\n', " "))
-                    .collect(),
-            );
+            let cells = self.headings.iter().zip(&row.cells).flat_map(|(heading, cell)| {
+                let (mark, cell) = grid::split_mark(cell, heading);
+                mark.into_iter().chain([cell])
+            });
+            text += &line(cells.map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect());
         }
         text
     }
@@ -185,10 +176,7 @@ pub(crate) fn plain(value: &Value) -> String {
 
 /// Notes with the marks at the beginning of their lines in colour.
 fn marked(footer: &str) -> String {
-    let marks = [
-        ('✗', anstyle::AnsiColor::Red),
-        ('!', anstyle::AnsiColor::Yellow),
-    ];
+    let marks = [('✗', anstyle::AnsiColor::Red), ('!', anstyle::AnsiColor::Yellow)];
     let line = |line: &str| {
         let found = marks.iter().find(|(mark, _)| line.starts_with(*mark));
         found.map_or_else(

@@ -54,11 +54,8 @@ impl DryRun<'_> {
     /// The same, by class.
     fn changes(&self) -> Vec<(u64, &'static str)> {
         let mut sums: Vec<(u64, &str)> = Vec::new();
-        for (nth, (n, class)) in self
-            .report
-            .strategies
-            .iter()
-            .flat_map(|s| self.changes_of(s).into_iter().enumerate())
+        for (nth, (n, class)) in
+            self.report.strategies.iter().flat_map(|s| self.changes_of(s).into_iter().enumerate())
         {
             match sums.get_mut(nth) {
                 Some((sum, _)) => *sum += n,
@@ -72,11 +69,7 @@ impl DryRun<'_> {
     fn changes_of(&self, strategy: &StrategyReport) -> [(u64, &'static str); 5] {
         let (seen, classes) = (&strategy.seen, &strategy.seen.classes);
         let refreshed = |n: u64| {
-            if self.options.mode == Mode::Refresh {
-                n
-            } else {
-                0
-            }
+            if self.options.mode == Mode::Refresh { n } else { 0 }
         };
         [
             (classes.missing, "missing"),
@@ -133,9 +126,7 @@ impl DryRun<'_> {
             _ => "a run would evict keys; raise maxmemory, or warm less",
         };
         let missing = size(missing);
-        Some(format!(
-            "the cache is about {missing} too small: {what} (--limit, --exclude)"
-        ))
+        Some(format!("the cache is about {missing} too small: {what} (--limit, --exclude)"))
     }
 
     fn memory_json(&self, headroom: &Headroom) -> Value {
@@ -193,19 +184,12 @@ impl DryRun<'_> {
     /// A strategy that the run would change is neither good nor bad.
     fn marked(&self, line: &Line<'_>) -> Option<Marked> {
         let marked = line.marked()?;
-        let changes = line
-            .of
-            .is_some_and(|of| self.changes_of(of.report).iter().any(|(n, _)| *n > 0));
-        Some(
-            match self.compared && changes && marked.tone == Tone::Good {
-                true => Marked {
-                    mark: "~",
-                    tone: Tone::Plain,
-                    ..marked
-                },
-                false => marked,
-            },
-        )
+        let changes =
+            line.of.is_some_and(|of| self.changes_of(of.report).iter().any(|(n, _)| *n > 0));
+        Some(match self.compared && changes && marked.tone == Tone::Good {
+            true => Marked { mark: "~", tone: Tone::Plain, ..marked },
+            false => marked,
+        })
     }
 
     fn table(&self) -> Table<'_, Row<'_>> {
@@ -231,9 +215,7 @@ impl DryRun<'_> {
                     .number("missing", 0, |(line, _)| grouped(line.classes.missing))
                     .number("different", 0, |(line, _)| grouped(line.classes.different))
                     .number("expiring", 1, |(line, _)| grouped(line.classes.expiring))
-                    .number("wrong-type", 1, |(line, _)| {
-                        grouped(line.classes.wrong_type)
-                    })
+                    .number("wrong-type", 1, |(line, _)| grouped(line.classes.wrong_type))
                     .number("identical", 1, |(line, _)| grouped(line.classes.identical))
             })
             .when(compared && not_known > 0, |table| {
@@ -241,13 +223,7 @@ impl DryRun<'_> {
                     grouped(line.of.map_or(not_known, |of| of.report.seen.not_known))
                 })
             })
-            .csv([
-                "missing",
-                "different",
-                "expiring",
-                "wrong_type",
-                "identical",
-            ])
+            .csv(["missing", "different", "expiring", "wrong_type", "identical"])
             .when(has_orphans, |table| {
                 let orphans = |(line, _): &Row<'_>| optional(line.orphans);
                 table.number("orphans", 0, orphans).asked()
@@ -264,14 +240,8 @@ impl DryRun<'_> {
         let mut lines: Vec<String> = Vec::new();
         let strategies = self.report.strategies.iter().filter(|_| verbose);
         lines.extend(strategies.filter_map(sample_line));
-        lines.extend(error_notes(
-            inspected.iter().map(|one| &one.record),
-            verbose,
-        ));
-        let orphans: u64 = inspected
-            .iter()
-            .filter_map(|one| one.report.seen.orphans)
-            .sum();
+        lines.extend(error_notes(inspected.iter().map(|one| &one.record), verbose));
+        let orphans: u64 = inspected.iter().filter_map(|one| one.report.seen.orphans).sum();
         if orphans > 0 {
             lines.push("orphans: `dry-run --orphans --keys` lists them, `warmup --prune` removes those that a run wrote".to_owned());
         }

@@ -109,8 +109,7 @@ impl Grid<'_> {
     fn last_of(&self, is_like: impl Fn(usize) -> bool) -> Option<usize> {
         let rank = |at: usize| self.headings[at].rank;
         let some = self.kept.iter().copied();
-        some.filter(|at| rank(*at) > 0 && is_like(*at))
-            .max_by_key(|at| (rank(*at), *at))
+        some.filter(|at| rank(*at) > 0 && is_like(*at)).max_by_key(|at| (rank(*at), *at))
     }
 
     fn is_zero(&self, at: usize) -> bool {
@@ -125,10 +124,7 @@ impl Grid<'_> {
             return false;
         };
         let heading = self.headings[at];
-        let longest = self
-            .rows
-            .iter()
-            .map(|row| measure_text_width(&row.cells[at]));
+        let longest = self.rows.iter().map(|row| measure_text_width(&row.cells[at]));
         let longest = longest.max().unwrap_or(0);
         let room = (longest + width).saturating_sub(self.width());
         if room < SHORTEST_NAME || room >= longest {
@@ -161,9 +157,7 @@ impl Grid<'_> {
         table.load_style(STYLE).enforce_styling();
         if let Some(width) = width {
             let width = u16::try_from(width).unwrap_or(u16::MAX);
-            table
-                .set_content_arrangement(ContentArrangement::Dynamic)
-                .set_width(width);
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         } else {
             table.set_content_arrangement(ContentArrangement::Disabled);
         }
@@ -171,8 +165,7 @@ impl Grid<'_> {
         let bold = |cell: Cell| cell.add_attribute(Attribute::Bold);
         table.set_header(kept().flat_map(|(_, heading)| {
             let mark = heading.is_marked.then(|| Cell::new(""));
-            mark.into_iter()
-                .chain([bold(aligned(heading.name, heading))])
+            mark.into_iter().chain([bold(aligned(heading.name, heading))])
         }));
         for row in &self.rows {
             let coloured_cell = row.coloured_cell();
@@ -230,11 +223,7 @@ fn coloured(cell: Cell, tone: Tone) -> Cell {
 
 fn aligned(content: &str, heading: &Heading) -> Cell {
     let cell = Cell::new(content);
-    if heading.numeric {
-        cell.set_alignment(CellAlignment::Right)
-    } else {
-        cell
-    }
+    if heading.numeric { cell.set_alignment(CellAlignment::Right) } else { cell }
 }
 
 #[cfg(test)]
@@ -261,10 +250,7 @@ mod tests {
         });
         let headings = [&[heading("strategy", 0)], numbers.as_slice()].concat();
         let cells = ["✗ m/prices", "29,994", "0", "6"].map(str::to_owned);
-        let row = Row {
-            cells: cells.to_vec(),
-            tone: Tone::Bad,
-        };
+        let row = Row { cells: cells.to_vec(), tone: Tone::Bad };
         let text = render(&headings, &[row], Some(40));
         let text = console::strip_ansi_codes(&text);
         assert!(text.contains("strategy  ") && text.contains("not compared"));
@@ -273,16 +259,10 @@ mod tests {
 
     #[test]
     fn zeros_go_first_and_numbers_of_keys_last() {
-        let headings = [
-            heading("strategy", 0),
-            heading("failed", 1),
-            heading("kept", 1),
-            heading("bytes", 2),
-        ];
-        let row = |cells: [&str; 4]| Row {
-            cells: cells.map(str::to_owned).to_vec(),
-            tone: Tone::Good,
-        };
+        let headings =
+            [heading("strategy", 0), heading("failed", 1), heading("kept", 1), heading("bytes", 2)];
+        let row =
+            |cells: [&str; 4]| Row { cells: cells.map(str::to_owned).to_vec(), tone: Tone::Good };
         let rows = [row(["✓ catalog/hot-products", "7", "0", "123 MiB"])];
         let shown = |width| {
             let text = render(&headings, &rows, Some(width));
@@ -298,15 +278,10 @@ mod tests {
             let words = expected.iter().all(|word| text.contains(word));
             let is_said = match hidden {
                 "" => !text.contains("hidden"),
-                hidden => text
-                    .replace("\n  ", " ")
-                    .contains(&format!("(hidden: {hidden};")),
+                hidden => text.replace("\n  ", " ").contains(&format!("(hidden: {hidden};")),
             };
             assert!(words && is_said, "{width}:\n{text}");
-            assert!(
-                text.lines().all(|l| measure_text_width(l) <= width),
-                "{text}"
-            );
+            assert!(text.lines().all(|l| measure_text_width(l) <= width), "{text}");
         }
     }
 }

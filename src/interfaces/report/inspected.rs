@@ -20,10 +20,7 @@ pub(super) struct Inspected<'a> {
 
 impl<'a> Inspected<'a> {
     pub(super) fn all(report: &'a Report) -> Vec<Self> {
-        let of = |report: &'a StrategyReport| Self {
-            report,
-            record: report.into(),
-        };
+        let of = |report: &'a StrategyReport| Self { report, record: report.into() };
         report.strategies.iter().map(of).collect()
     }
 

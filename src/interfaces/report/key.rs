@@ -118,10 +118,7 @@ impl KeyReport {
         }
         let stored = self.cached.as_ref().and_then(|cached| cached.value.text());
         let coding = stored.and_then(|stored| sniff(stored).coding());
-        Form {
-            coding: coding.unwrap_or_default(),
-            ..Shape::Object.into()
-        }
+        Form { coding: coding.unwrap_or_default(), ..Shape::Object.into() }
     }
 
     fn made(&self) -> Option<&Made> {
@@ -150,10 +147,7 @@ impl KeyReport {
     }
 
     fn is_expiring(&self, cached: &Cached) -> bool {
-        let soon = self
-            .strategy
-            .as_ref()
-            .map(|maker| maker.ttl.expiring(self.key.as_bytes()));
+        let soon = self.strategy.as_ref().map(|maker| maker.ttl.expiring(self.key.as_bytes()));
         matches!((&cached.ttl, soon), (Ok(Some(left)), Some(soon)) if *left <= soon)
     }
 
@@ -268,10 +262,9 @@ impl KeyReport {
                     format!("shopwarm keys get {}{flags}", quoted(meant)),
                     Some("did you mean this key?"),
                 ),
-                None => (
-                    format!("shopwarm strategies{flags}"),
-                    Some("lists the keys of each strategy"),
-                ),
+                None => {
+                    (format!("shopwarm strategies{flags}"), Some("lists the keys of each strategy"))
+                }
             },
             State::Nowhere => {
                 let id = self.strategy.as_ref().map(|maker| maker.id.as_str());
@@ -298,20 +291,8 @@ impl KeyReport {
         match (&self.database, &self.strategy, self.made()) {
             (Err(failure), ..) => format!("not known: {failure}"),
             (Ok(_), None, _) => "not read".to_owned(),
-            (
-                _,
-                _,
-                Some(Made {
-                    value: Some(value), ..
-                }),
-            ) => described(value, self.form()),
-            (
-                _,
-                _,
-                Some(Made {
-                    error: Some(error), ..
-                }),
-            ) => {
+            (_, _, Some(Made { value: Some(value), .. })) => described(value, self.form()),
+            (_, _, Some(Made { error: Some(error), .. })) => {
                 format!("{}: {error}", State::NoForm.name())
             }
             _ => "no row from the query".to_owned(),
@@ -323,21 +304,12 @@ impl KeyReport {
         let green = anstyle::AnsiColor::Green.on_default();
         let side = |value: &str| shortened(&printable(value.as_bytes()), SHOWN_SIDE);
         let differences = self.differences();
-        let shown = if verbose {
-            usize::MAX
-        } else {
-            SHOWN_DIFFERENCES
-        };
+        let shown = if verbose { usize::MAX } else { SHOWN_DIFFERENCES };
         let mut text = match differences.is_empty() {
             true => String::new(),
             false => format!("\n  {red}- cached{red:#}  {green}+ database{green:#}\n"),
         };
-        for Difference {
-            path,
-            cached,
-            database,
-        } in differences.iter().take(shown)
-        {
+        for Difference { path, cached, database } in differences.iter().take(shown) {
             let path = match path.as_str() {
                 "" => "the value".to_owned(),
                 path => printable(path.as_bytes()),
@@ -358,14 +330,8 @@ impl KeyReport {
 
     /// The cached value, or else the database's.
     fn value_text(&self, verbose: bool) -> String {
-        let cached = self
-            .cached
-            .as_ref()
-            .map(|cached| ("cached value", &cached.value));
-        let new = || {
-            self.new_value()
-                .map(|value| ("the database's value", value))
-        };
+        let cached = self.cached.as_ref().map(|cached| ("cached value", &cached.value));
+        let new = || self.new_value().map(|value| ("the database's value", value));
         let Some((title, value)) = cached.or_else(new) else {
             return String::new();
         };
@@ -376,9 +342,7 @@ impl KeyReport {
         };
         let limit = if verbose { usize::MAX } else { SHOWN_VALUE };
         let whole = shortened(&whole, limit);
-        let lines = whole
-            .lines()
-            .map(|line| format!("  {}", printable(line.as_bytes())));
+        let lines = whole.lines().map(|line| format!("  {}", printable(line.as_bytes())));
         format!("\n{title}:\n{}\n", lines.collect::<Vec<_>>().join("\n"))
     }
 }

@@ -35,9 +35,8 @@ impl Line<'_> {
 
     pub(super) fn columns(&self, key: &str, width: Option<usize>) -> String {
         let (held, none) = (self.held(), || NONE.to_owned());
-        let ttl = held.map_or_else(none, |held| {
-            held.ttl.map_or_else(|| "never".to_owned(), time_left)
-        });
+        let ttl =
+            held.map_or_else(none, |held| held.ttl.map_or_else(|| "never".to_owned(), time_left));
         let size = bytes(held.and_then(|held| held.bytes));
         let kind = held.map_or(NONE, |held| held.kind.name());
         row([self.state, &ttl, &size, kind, key], width)

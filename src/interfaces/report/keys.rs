@@ -91,11 +91,7 @@ impl KeyWriter {
             wanted,
             stop,
             width: stdout_width(),
-            written: Mutex::new(Written {
-                out,
-                keys: 0,
-                altered: 0,
-            }),
+            written: Mutex::new(Written { out, keys: 0, altered: 0 }),
         };
         let head = match form {
             Form::Json => "{\"schema_version\":1,\"keys\":[".to_owned(),
@@ -259,11 +255,7 @@ impl KeyWriter {
 impl Reporter for KeyWriter {
     fn report(&self, event: &Event<'_>) {
         match event {
-            Event::Inspected {
-                id,
-                batch,
-                inspected,
-            } => {
+            Event::Inspected { id, batch, inspected } => {
                 let classes = &self.wanted.classes;
                 let is_wanted = |class: Option<Class>| {
                     classes.is_empty() || class.is_some_and(|class| classes.contains(&class))

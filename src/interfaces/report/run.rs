@@ -36,10 +36,7 @@ fn took(strategy: &StrategyRecord) -> String {
 
 fn keys_per_second(strategy: &StrategyRecord) -> String {
     let elapsed = Duration::from_millis(strategy.elapsed_ms);
-    let counts = Counts {
-        elapsed,
-        ..strategy.counts
-    };
+    let counts = Counts { elapsed, ..strategy.counts };
     speed(&counts).unwrap_or_else(|| NONE.to_owned())
 }
 
@@ -53,9 +50,7 @@ fn table<'a>(record: &RunRecord, total: &StrategyRecord) -> Table<'a, &'a Strate
         .strategy(|strategy| marked(strategy))
         .csv(["context", "name"])
         .csv(["priority", "ttl_seconds", "status"])
-        .when(partial, |table| {
-            table.number("expected", 1, |s| expectation(s.size.known()))
-        })
+        .when(partial, |table| table.number("expected", 1, |s| expectation(s.size.known())))
         .csv(["expected", "expected_is_exact"])
         .number("keys", 1, |s| grouped(s.total))
         .csv(["total"])
@@ -74,9 +69,7 @@ fn table<'a>(record: &RunRecord, total: &StrategyRecord) -> Table<'a, &'a Strate
         .csv(["elapsed_ms"])
         .number("keys/s", 4, |strategy| keys_per_second(strategy))
         .when(imperfect, |table| {
-            table.number("success", 2, |s| {
-                rate(s.success_rate.filter(|_| has_begun(s)))
-            })
+            table.number("success", 2, |s| rate(s.success_rate.filter(|_| has_begun(s))))
         })
         .csv(["success_rate", "error"])
 }
@@ -130,10 +123,7 @@ pub(in crate::interfaces) fn warnings(record: &RunRecord) -> Vec<String> {
 /// Strategies that may have left stale values, and why.
 fn unprotected_lines(strategies: &[StrategyRecord]) -> Vec<String> {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for strategy in strategies
-        .iter()
-        .filter(|strategy| !strategy.unprotected_ok)
-    {
+    for strategy in strategies.iter().filter(|strategy| !strategy.unprotected_ok) {
         let Some(why) = strategy.unprotected_because.as_deref() else {
             continue;
         };
@@ -214,9 +204,9 @@ fn pace_line(pace: &PaceReport) -> Option<String> {
     let time = |time: f64| seconds(Duration::try_from_secs_f64(time).unwrap_or_default());
     let part = |limited: &LimitedBy| format!("for {} by {}", time(limited.seconds), limited.by);
     let parts: Vec<String> = pace.limited_by.iter().filter(is_news).map(part).collect();
-    let slowest = pace.lowest_rate.map_or_else(String::new, |rate| {
-        format!(" (slowest: {} keys/s)", grouped(rate))
-    });
+    let slowest = pace
+        .lowest_rate
+        .map_or_else(String::new, |rate| format!(" (slowest: {} keys/s)", grouped(rate)));
     (!parts.is_empty()).then(|| format!("slowed down {}{slowest}", parts.join(", ")))
 }
 
@@ -224,10 +214,7 @@ fn pace_line(pace: &PaceReport) -> Option<String> {
 fn read_back_footer(verified: &Verified) -> String {
     let (report, judged) = (&verified.found, verified.judge());
     // The verdict says as much of keys that all match.
-    let is_worse = report
-        .strategies
-        .iter()
-        .any(|s| s.seen.classes.equal() < s.planned());
+    let is_worse = report.strategies.iter().any(|s| s.seen.classes.equal() < s.planned());
     let mut lines = Vec::new();
     lines.extend(is_worse.then(|| format!("read back: {}", found(report))));
     lines.extend(not_compared(&report.strategies));

@@ -43,21 +43,13 @@ pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
         .text("host", 4, |run| run.host.clone())
         .csv(["host", "started_at", "elapsed_ms", "status", "passed"])
         .text("outcome", 0, |run| ended(run))
-        .csv([
-            "strategies",
-            "strategies_failed",
-            "expected",
-            "expected_is_exact",
-            "total",
-        ])
+        .csv(["strategies", "strategies_failed", "expected", "expected_is_exact", "total"])
         .count("warmed", 2, |run| run.totals.counts.warmed)
         .number("of", 3, |run| expectation(run.totals.size.known()))
         .csv(["skipped"])
         .count("failed", 0, |run| run.totals.counts.wrong())
         .csv(["unknown", "success_rate"])
-        .number("took", 3, |run| {
-            seconds(Duration::from_millis(run.elapsed_ms))
-        })
+        .number("took", 3, |run| seconds(Duration::from_millis(run.elapsed_ms)))
         .csv(["error"]);
     let mut document = table.document(runs, None);
     document.json = json!({ "schema_version": 1, "runs": document.lines });
@@ -81,16 +73,12 @@ fn short_id<'r>(run: &'r RunRecord, runs: &[RunRecord]) -> &'r str {
     let id = run.run_id.as_str();
     let is_unique = |end: &&str| runs.iter().filter(|run| run.run_id.contains(*end)).count() == 1;
     let ends = (4..id.len()).filter_map(|length| id.get(id.len() - length..));
-    ends.filter(|end| !end.starts_with('-'))
-        .find(is_unique)
-        .unwrap_or(id)
+    ends.filter(|end| !end.starts_with('-')).find(is_unique).unwrap_or(id)
 }
 
 /// The outcome of a run, with its mark and the number of failed strategies.
 fn ended(run: &RunRecord) -> String {
-    let mark = run
-        .mark()
-        .map_or_else(|| "…".to_owned(), |mark| mark.to_string());
+    let mark = run.mark().map_or_else(|| "…".to_owned(), |mark| mark.to_string());
     let failed = match run.totals.strategies_failed {
         0 => String::new(),
         1 => ", 1 strategy failed".to_owned(),
@@ -123,11 +111,7 @@ pub(crate) fn whole(run: &RunRecord, zone: &TimeZone, verbose: bool) -> Document
         None => run::document(run, None, verbose),
         Some(_) => Document {
             verdict: run.verdict(),
-            footer: run
-                .hint
-                .iter()
-                .map(|hint| format!("    hint: {hint}\n"))
-                .collect(),
+            footer: run.hint.iter().map(|hint| format!("    hint: {hint}\n")).collect(),
             json: to_value(run),
             ..Document::default()
         },
@@ -143,9 +127,7 @@ pub(crate) fn whole(run: &RunRecord, zone: &TimeZone, verbose: bool) -> Document
     shown.footer.insert_str(0, &on);
     // It is what the reader is looking at.
     if let Some(verdict) = &mut shown.verdict {
-        verdict
-            .next
-            .take_if(|next| next.starts_with("shopwarm runs "));
+        verdict.next.take_if(|next| next.starts_with("shopwarm runs "));
     }
     shown
 }

@@ -96,8 +96,7 @@ impl<'a, R> Table<'a, R> {
 
     /// A number of keys, with the same name in all formats.
     pub(crate) fn count(self, name: &'static str, rank: u8, of: impl Fn(&R) -> u64 + 'a) -> Self {
-        self.number(name, rank, move |row| grouped(of(row)))
-            .csv([name])
+        self.number(name, rank, move |row| grouped(of(row))).csv([name])
     }
 
     /// A member of the row's JSON that is a CSV column too.

@@ -55,9 +55,7 @@ impl Verification<'_> {
             let outside = strategy.report.seen.ttl_outside;
             if outside > 0 {
                 let (id, keys) = (&strategy.record.id, keys(outside));
-                lines.push(format!(
-                    "! {id}: {keys} with a longer TTL than the definition says"
-                ));
+                lines.push(format!("! {id}: {keys} with a longer TTL than the definition says"));
             }
         }
         lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
@@ -84,16 +82,12 @@ const NO_ORPHANS: &str = "not counted: keys without a row; `shopwarm dry-run --o
 fn judged(line: &Line<'_>, is_met: bool) -> Option<Marked> {
     let marked = line.marked()?;
     Some(match marked.tone {
-        Tone::Good if line.classes.equal() < line.planned && is_met => Marked {
-            mark: "~",
-            tone: Tone::Plain,
-            ..marked
-        },
-        Tone::Good if line.classes.equal() < line.planned => Marked {
-            mark: "✗",
-            tone: Tone::Bad,
-            ..marked
-        },
+        Tone::Good if line.classes.equal() < line.planned && is_met => {
+            Marked { mark: "~", tone: Tone::Plain, ..marked }
+        }
+        Tone::Good if line.classes.equal() < line.planned => {
+            Marked { mark: "✗", tone: Tone::Bad, ..marked }
+        }
         _ => marked,
     })
 }
@@ -121,18 +115,14 @@ fn table<'a>(partial: bool, gaps: bool, is_met: bool) -> Table<'a, Line<'a>> {
     Table::of(line_json)
         .strategy(move |line| judged(line, is_met))
         .csv(["context", "name", "status"])
-        .when(partial, |table| {
-            table.number("expected", 1, |line| expectation(line.expected))
-        })
+        .when(partial, |table| table.number("expected", 1, |line| expectation(line.expected)))
         .csv(["expected", "expected_is_exact"])
         .number("keys", 1, |line| grouped(line.planned))
         .number("identical", 1, |line| grouped(line.classes.identical))
         .number("expiring", 1, |line| grouped(line.classes.expiring))
         .csv(["planned", "present", "equal"])
         .count("missing", 0, |line| line.classes.missing)
-        .when(gaps, |table| {
-            table.number("not compared", 0, |line| grouped(gap(line)))
-        })
+        .when(gaps, |table| table.number("not compared", 0, |line| grouped(gap(line))))
         .csv(["stale"])
         .count("different", 0, |line| line.classes.different)
         .csv(["expiring"])

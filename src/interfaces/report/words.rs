@@ -134,10 +134,7 @@ fn failures(strategies: &[&StrategyRecord]) -> Vec<Trouble> {
         let Some(error) = &strategy.error else {
             continue;
         };
-        let (error, hint) = (
-            failure::about(error, &strategy.id),
-            strategy.hint.as_deref(),
-        );
+        let (error, hint) = (failure::about(error, &strategy.id), strategy.hint.as_deref());
         let same =
             |(known, fix, _): &&mut (String, Option<&str>, _)| *known == error && *fix == hint;
         match failures.iter_mut().find(same) {
@@ -188,10 +185,7 @@ fn other_notes(strategy: &StrategyRecord, verbose: bool) -> Vec<String> {
     let wrong = strategy.counts.wrong();
     let told: u64 = strategy.causes.iter().map(|cause| cause.keys).sum();
     if wrong > told {
-        lines.push(format!(
-            "✗ {id}: {} failed or unconfirmed",
-            keys(wrong - told)
-        ));
+        lines.push(format!("✗ {id}: {} failed or unconfirmed", keys(wrong - told)));
     }
     // Earlier versions recorded no causes.
     if verbose || told == 0 {
@@ -213,11 +207,7 @@ fn other_notes(strategy: &StrategyRecord, verbose: bool) -> Vec<String> {
 pub(crate) fn listed(kept: &[String], total: u64) -> String {
     let shown: Vec<_> = kept.iter().map(|key| shortened(key, SHOWN_KEY)).collect();
     let rest = total.saturating_sub(shown.len() as u64);
-    let more = if rest > 0 {
-        format!(" and {} more", grouped(rest))
-    } else {
-        String::new()
-    };
+    let more = if rest > 0 { format!(" and {} more", grouped(rest)) } else { String::new() };
     format!("{}{more}", shown.join(", "))
 }
 
@@ -231,10 +221,7 @@ pub(crate) fn not_compared<'s>(
         if seen.not_known == 0 {
             continue;
         }
-        let why = seen
-            .why_not_known
-            .as_deref()
-            .unwrap_or("the cache did not say why");
+        let why = seen.why_not_known.as_deref().unwrap_or("the cache did not say why");
         match reasons.iter_mut().find(|(known, ..)| *known == why) {
             Some((_, sum, ids)) => {
                 *sum += seen.not_known;

@@ -40,21 +40,16 @@ pub(super) async fn check(
         Ok(Err(failure)) => return vec![Finding::of(id, &failure)],
         Err(_) => return vec![no_time(id, "sample", "query")],
     };
-    let ours: Vec<Json> = sample
-        .iter()
-        .filter_map(|entry| meaning(entry.value, form))
-        .collect();
+    let ours: Vec<Json> = sample.iter().filter_map(|entry| meaning(entry.value, form)).collect();
     let mut findings: Vec<Finding> = documents(&id, &ours, types).into_iter().collect();
     if let Some(cache) = cache {
-        findings.extend(
-            match timeout(TIMEOUT, compare(strategy, cache, &sample)).await {
-                Ok(Ok(compared)) => compared.finding(id),
-                // The check of rights names what this user may not do.
-                Ok(Err(failure)) if failure.kind == FailureKind::CacheDenied => None,
-                Ok(Err(failure)) => Some(unread(id, &failure)),
-                Err(_) => Some(no_time(id, "cached values", "cache")),
-            },
-        );
+        findings.extend(match timeout(TIMEOUT, compare(strategy, cache, &sample)).await {
+            Ok(Ok(compared)) => compared.finding(id),
+            // The check of rights names what this user may not do.
+            Ok(Err(failure)) if failure.kind == FailureKind::CacheDenied => None,
+            Ok(Err(failure)) => Some(unread(id, &failure)),
+            Err(_) => Some(no_time(id, "cached values", "cache")),
+        });
     }
     findings
 }
@@ -66,10 +61,7 @@ fn no_time(id: String, what: &str, slow: &str) -> Finding {
 }
 
 fn unread(id: String, failure: &Failure) -> Finding {
-    Finding::warning(
-        id,
-        format!("cannot read its cached values to compare them: {failure}"),
-    )
+    Finding::warning(id, format!("cannot read its cached values to compare them: {failure}"))
 }
 
 async fn first_entries(strategy: &dyn WarmupStrategy) -> Result<EntryBatch, Failure> {
@@ -100,10 +92,8 @@ fn documents(id: &str, ours: &[Json], types: &[(String, Hint)]) -> Option<Findin
         columns.join(", ")
     );
     let as_type = |hint: &str| {
-        let types: Vec<String> = columns
-            .iter()
-            .map(|name| format!("{name} = \"{hint}\""))
-            .collect();
+        let types: Vec<String> =
+            columns.iter().map(|name| format!("{name} = \"{hint}\"")).collect();
         format!("types = {{ {} }}", types.join(", "))
     };
     let (json, string) = (as_type("json"), as_type("string"));
@@ -135,11 +125,7 @@ impl Compared {
         let found: Vec<String> = found
             .map(|(advice, count)| format!("{count} of {all} values in the cache {}", advice.what))
             .collect();
-        let todo: Vec<&str> = self
-            .advice
-            .iter()
-            .map(|(advice, _)| advice.todo.as_str())
-            .collect();
+        let todo: Vec<&str> = self.advice.iter().map(|(advice, _)| advice.todo.as_str()).collect();
         let hint = todo.join("; ") + REPLACED;
         let finding = || Finding::warning(id, found.join("; ")).hint(hint);
         (!found.is_empty()).then(finding)

@@ -56,10 +56,8 @@ pub(super) async fn check(
         Ok(named) if ahead(&named) == Some(zone.ahead) => format!("\"{named}\""),
         _ => "the zone of the applications, such as \"Europe/Berlin\"".to_owned(),
     };
-    let hint = format!(
-        "set session_timezone to {named}, or compare with {}",
-        dialect.in_zone(&zone.sql)
-    );
+    let hint =
+        format!("set session_timezone to {named}, or compare with {}", dialect.in_zone(&zone.sql));
     Some(Finding::warning("clock", text).hint(hint))
 }
 

@@ -42,10 +42,7 @@ pub(super) async fn check_database(
     deadline: Instant,
 ) -> DatabaseChecks {
     const CHECK: &str = "database";
-    let only = |finding| DatabaseChecks {
-        findings: vec![finding],
-        prepared: Vec::new(),
-    };
+    let only = |finding| DatabaseChecks { findings: vec![finding], prepared: Vec::new() };
     let unreachable = || only(no_answer(CHECK, FailureKind::SourceUnreachable));
     let source = match timeout_at(deadline, source(config)).await {
         Ok(Ok(source)) => source,
@@ -167,12 +164,8 @@ impl Checks<'_> {
 impl DatabaseChecks {
     /// Adds to the scans of big tables what they cost the last run.
     pub(super) fn costs(&mut self, runs: &[RunRecord]) {
-        for Checked {
-            strategy,
-            rows,
-            place,
-            ..
-        } in self.prepared.iter().filter(|checked| checked.rows >= BIG)
+        for Checked { strategy, rows, place, .. } in
+            self.prepared.iter().filter(|checked| checked.rows >= BIG)
         {
             let id = strategy.spec().id.to_string();
             let mut last = runs.iter().flat_map(|run| &run.strategies);
@@ -196,13 +189,7 @@ impl DatabaseChecks {
     /// Compares values with those in the cache, in the time that is left.
     pub(super) async fn values(&mut self, cache: Option<&dyn Cache>, deadline: Instant) {
         let (mut found, mut missed) = (Vec::new(), Vec::new());
-        for Checked {
-            strategy,
-            types,
-            place,
-            ..
-        } in std::mem::take(&mut self.prepared)
-        {
+        for Checked { strategy, types, place, .. } in std::mem::take(&mut self.prepared) {
             let checked = cached::check(strategy.as_ref(), &types, cache);
             match timeout_at(deadline, checked).await {
                 Ok(findings) => found.push((place, findings)),
@@ -215,8 +202,7 @@ impl DatabaseChecks {
         if !missed.is_empty() {
             let text = format!("no time was left for {}", missed.join(", "));
             let hint = "`shopwarm doctor CONTEXT/STRATEGY` checks one at a time";
-            self.findings
-                .push(Finding::warning("values", text).hint(hint));
+            self.findings.push(Finding::warning("values", text).hint(hint));
         }
     }
 }
@@ -273,8 +259,7 @@ fn is_wasteful(scan: &Scan, wanted: Option<u64>) -> bool {
 /// The tables that the definition's query names.
 fn relations_of(definition: &Definition, dialect: Dialect) -> Vec<Relation> {
     let sql = definition.sql.of(dialect.name());
-    sql.map(|sql| relations(sql, dialect.grammar()))
-        .unwrap_or_default()
+    sql.map(|sql| relations(sql, dialect.grammar())).unwrap_or_default()
 }
 
 /// `; from products, prices`.

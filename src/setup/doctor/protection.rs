@@ -87,9 +87,7 @@ impl Versions {
                 format!("select AS _version {FINER}"),
             ),
         ];
-        all.into_iter()
-            .flatten()
-            .chain(self.partial.iter().cloned())
+        all.into_iter().flatten().chain(self.partial.iter().cloned())
     }
 }
 

@@ -37,13 +37,7 @@ impl Browser {
         supervise(std::process::id(), dir.path());
         supervise(std::process::id(), home.path());
         let driver = launch(dir.path());
-        let mut browser = Browser {
-            driver,
-            port: 0,
-            session: String::new(),
-            dir,
-            home,
-        };
+        let mut browser = Browser { driver, port: 0, session: String::new(), dir, home };
         browser.port = until("the driver's port", || browser.announced());
         browser.begin();
         browser
@@ -120,10 +114,7 @@ impl Browser {
     /// What a function's body returns, run in the page.
     #[track_caller]
     pub fn script(&self, script: &str, arguments: Value) -> Value {
-        self.post(
-            "/execute/sync",
-            json!({ "script": script, "args": arguments }),
-        )
+        self.post("/execute/sync", json!({ "script": script, "args": arguments }))
     }
 
     /// What a function's body hands to its only argument.
@@ -169,10 +160,7 @@ impl Browser {
     pub fn write(&self, selector: &str, text: &str) {
         let element = self.element(selector);
         self.post(&format!("/element/{element}/clear"), json!({}));
-        self.post(
-            &format!("/element/{element}/value"),
-            json!({ "text": text }),
-        );
+        self.post(&format!("/element/{element}/value"), json!({ "text": text }));
     }
 
     /// Presses keys one after another: text, or what WebDriver calls them.
@@ -209,14 +197,8 @@ impl Browser {
     #[track_caller]
     fn element(&self, selector: &str) -> String {
         self.text(selector);
-        let found = self.post(
-            "/element",
-            json!({ "using": "css selector", "value": selector }),
-        );
-        let (_, id) = found
-            .as_object()
-            .and_then(|found| found.iter().next())
-            .expect("a reference");
+        let found = self.post("/element", json!({ "using": "css selector", "value": selector }));
+        let (_, id) = found.as_object().and_then(|found| found.iter().next()).expect("a reference");
         text(id)
     }
 
@@ -322,10 +304,7 @@ pub fn http(
     if !body.is_empty() {
         head += "Content-Type: application/json\r\n";
     }
-    head += &format!(
-        "Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
+    head += &format!("Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     stream.write_all((head + &body).as_bytes())?;
     answered(BufReader::new(stream))
 }

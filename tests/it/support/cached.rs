@@ -18,13 +18,7 @@ pub const ROWS: i64 = 210;
 const STRATEGIES: [&str; 4] = ["objects", "texts", "hashes", "lists"];
 
 /// The classes as a report names them.
-pub const CLASSES: [&str; 5] = [
-    "wrong_type",
-    "missing",
-    "different",
-    "expiring",
-    "identical",
-];
+pub const CLASSES: [&str; 5] = ["wrong_type", "missing", "different", "expiring", "identical"];
 
 /// What a run would store at a key.
 pub struct Planned {
@@ -61,12 +55,7 @@ pub fn definitions() -> String {
             "priority = 40\norder_by = \"id\"\n".to_owned(),
             strategy("texts", "text", "T:{_id}", "SELECT id AS _id, v FROM t"),
             "priority = 30\norder_by = \"_id\"\n".to_owned(),
-            strategy(
-                "hashes",
-                "hash",
-                "H:{_id}",
-                "SELECT id AS _id, id, v FROM t",
-            ),
+            strategy("hashes", "hash", "H:{_id}", "SELECT id AS _id, id, v FROM t"),
             "priority = 20\norder_by = \"_id\"\n".to_owned(),
             strategy("lists", "list", "L:{_g}", "SELECT g AS _g, id, v FROM t"),
             "priority = 10\norder_by = \"id\"\n".to_owned(),
@@ -99,11 +88,7 @@ pub fn lab(dialect: Dialect) -> Lab {
 pub fn planned(prefix: &str) -> BTreeMap<String, Planned> {
     let mut all = BTreeMap::new();
     let mut put = |strategy, kind, key: String, value| {
-        let planned = Planned {
-            strategy,
-            kind,
-            value,
-        };
+        let planned = Planned { strategy, kind, value };
         all.insert(format!("{prefix}{key}"), planned);
     };
     let mut lists: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
@@ -129,9 +114,7 @@ pub fn python_dumps(values: &[&Value]) -> Vec<String> {
     let program =
         "import json, sys; print(json.dumps([json.dumps(v) for v in json.loads(sys.argv[1])]))";
     let input = serde_json::to_string(values).expect("JSON");
-    let output = Command::new("python3")
-        .args(["-c", program, &input])
-        .output();
+    let output = Command::new("python3").args(["-c", program, &input]).output();
     let output = output.expect("python3");
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).expect("a list of texts")
@@ -279,9 +262,7 @@ pub fn reported(run: &Finished) -> Counts {
 #[track_caller]
 pub fn objects(text: &str) -> Vec<Value> {
     let lines = text.lines();
-    lines
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
-        .collect()
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
 }
 
 /// An embedded cache.
@@ -312,9 +293,7 @@ impl Embedded {
         let output = sqlite.arg(sql).output();
         let output = output.expect("sqlite3; scripts/test installs it");
         assert!(output.status.success(), "{output:?}");
-        String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned()
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
     /// Everything that stands in it, read by SQLite's own shell.
@@ -328,11 +307,7 @@ impl Embedded {
                 "hash" => serde_json::from_str(&text(3)).expect("an object"),
                 _ => text(3).into(),
             };
-            let stood = Stood {
-                kind: text(1),
-                ttl: row[2].as_i64().expect("a number"),
-                value,
-            };
+            let stood = Stood { kind: text(1), ttl: row[2].as_i64().expect("a number"), value };
             (text(0), stood)
         });
         rows.collect()

@@ -16,9 +16,7 @@ pub fn on<F: Future<Output = ()>>(url: &str, promise: impl FnOnce(Arc<dyn Cache>
 
 /// On a runtime of its own.
 pub fn run(promise: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(promise);
 }

@@ -53,10 +53,7 @@ impl Exposition {
                 let kind = kind.and_then(|l| l.strip_prefix(&format!("{name} ")));
                 let kind = kind.unwrap_or_else(|| panic!("no TYPE after HELP of {name}"));
                 let samples = Vec::new();
-                let family = Family {
-                    kind: kind.to_owned(),
-                    samples,
-                };
+                let family = Family { kind: kind.to_owned(), samples };
                 let before = families.insert(name.to_owned(), family);
                 assert!(before.is_none(), "{name} comes twice");
                 name.clone_into(&mut current);
@@ -71,11 +68,7 @@ impl Exposition {
                 "histogram" => &["_bucket", "_sum", "_count"],
                 _ => &[""],
             };
-            assert!(
-                allowed.contains(&base),
-                "{line} is no sample of a {}",
-                family.kind
-            );
+            assert!(allowed.contains(&base), "{line} is no sample of a {}", family.kind);
             family.samples.push(sample);
         }
         for (name, family) in &families {
@@ -92,21 +85,15 @@ impl Exposition {
     }
 
     pub fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let labels = labels
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         let labels: BTreeMap<String, String> = labels.collect();
-        let found = self
-            .samples()
-            .find(|s| s.name == name && s.labels == labels);
+        let found = self.samples().find(|s| s.name == name && s.labels == labels);
         found.map(|sample| sample.value)
     }
 
     /// How many series a family has.
     pub fn count(&self, family: &str) -> usize {
-        self.families
-            .get(family)
-            .map_or(0, |family| family.samples.len())
+        self.families.get(family).map_or(0, |family| family.samples.len())
     }
 
     pub fn samples(&self) -> impl Iterator<Item = &Sample> {
@@ -123,25 +110,15 @@ impl Family {
     fn check(&self, name: &str) {
         assert!(is_identifier(name), "{name:?} is no name");
         assert!(!self.samples.is_empty(), "{name} has no samples");
-        assert_eq!(
-            name.ends_with("_total"),
-            self.kind == "counter",
-            "{name}: {}",
-            self.kind
-        );
+        assert_eq!(name.ends_with("_total"), self.kind == "counter", "{name}: {}", self.kind);
         let measured = name.trim_end_matches("_total");
         for unit in NO_BASE_UNITS {
             assert!(!measured.ends_with(unit), "{name} has no base unit");
         }
-        for (word, unit) in [
-            ("duration", "_seconds"),
-            ("timestamp", "_seconds"),
-            ("bytes", "_bytes"),
-        ] {
-            assert!(
-                !name.contains(word) || measured.ends_with(unit),
-                "{name}: no {unit}"
-            );
+        for (word, unit) in
+            [("duration", "_seconds"), ("timestamp", "_seconds"), ("bytes", "_bytes")]
+        {
+            assert!(!name.contains(word) || measured.ends_with(unit), "{name}: no {unit}");
         }
         let mut seen = Vec::new();
         for sample in &self.samples {
@@ -153,20 +130,10 @@ impl Family {
             assert!(!sample.value.is_nan(), "{sample:?}");
             assert!(self.kind == "gauge" || sample.value >= 0.0, "{sample:?}");
         }
-        let names = |sample: &Sample| {
-            sample
-                .labels
-                .keys()
-                .filter(|k| *k != "le")
-                .cloned()
-                .collect()
-        };
+        let names =
+            |sample: &Sample| sample.labels.keys().filter(|k| *k != "le").cloned().collect();
         let labels: BTreeSet<Vec<String>> = self.samples.iter().map(names).collect();
-        assert_eq!(
-            labels.len(),
-            1,
-            "{name} has series with different labels: {labels:?}"
-        );
+        assert_eq!(labels.len(), 1, "{name} has series with different labels: {labels:?}");
         match self.kind.as_str() {
             "counter" | "gauge" => {}
             "histogram" => self.check_histogram(name),
@@ -184,10 +151,7 @@ impl Family {
             };
             self.samples.iter().filter(same).collect()
         };
-        let counts = self
-            .samples
-            .iter()
-            .filter(|s| s.name == format!("{name}_count"));
+        let counts = self.samples.iter().filter(|s| s.name == format!("{name}_count"));
         let mut known = 0;
         for count in counts {
             let (buckets, sums) = (of("_bucket", &count.labels), of("_sum", &count.labels));
@@ -195,20 +159,13 @@ impl Family {
             let bound = |s: &&Sample| s.labels["le"].parse::<f64>().expect("a bound");
             let bounds: Vec<f64> = buckets.iter().map(bound).collect();
             assert!(bounds.is_sorted_by(|a, b| a < b), "{name}: {bounds:?}");
-            assert!(
-                buckets.is_sorted_by(|a, b| a.value <= b.value),
-                "{name} is not cumulative"
-            );
+            assert!(buckets.is_sorted_by(|a, b| a.value <= b.value), "{name} is not cumulative");
             let last = buckets.last().expect("buckets");
             assert_eq!(last.labels["le"], "+Inf", "{name}");
             assert_eq!(last.value, count.value, "{name}");
             known += buckets.len() + 2;
         }
-        assert_eq!(
-            known,
-            self.samples.len(),
-            "{name} has samples without a count"
-        );
+        assert_eq!(known, self.samples.len(), "{name} has samples without a count");
     }
 }
 
@@ -226,25 +183,13 @@ impl Sample {
         let mut all = BTreeMap::new();
         for label in labels.split(',').filter(|label| !label.is_empty()) {
             let (key, value) = label.split_once('=').unwrap_or_else(|| panic!("{line:?}"));
-            let value = value
-                .strip_prefix('"')
-                .and_then(|value| value.strip_suffix('"'));
+            let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
             let value = value.unwrap_or_else(|| panic!("{line:?}"));
-            assert!(
-                is_identifier(key) && !value.contains(['"', '\\']),
-                "{line:?}"
-            );
-            assert!(
-                all.insert(key.to_owned(), value.to_owned()).is_none(),
-                "{line:?}"
-            );
+            assert!(is_identifier(key) && !value.contains(['"', '\\']), "{line:?}");
+            assert!(all.insert(key.to_owned(), value.to_owned()).is_none(), "{line:?}");
         }
         let value = value.parse().unwrap_or_else(|e| panic!("{line:?}: {e}"));
-        Sample {
-            name: name.to_owned(),
-            labels: all,
-            value,
-        }
+        Sample { name: name.to_owned(), labels: all, value }
     }
 }
 

@@ -17,15 +17,8 @@ use crate::support::shopwarm::{Finished, Shopwarm, file, finish, shopwarm};
 const SECRETS: [&str; 3] = ["shop-secret", "admin-secret", "hunter2"];
 
 /// What a driver or the runtime says when it speaks instead of us.
-const DUMPS: [&str; 7] = [
-    "panicked",
-    "RUST_BACKTRACE",
-    "Error {",
-    "Io(",
-    "Database(",
-    "Kind::",
-    "Some(",
-];
+const DUMPS: [&str; 7] =
+    ["panicked", "RUST_BACKTRACE", "Error {", "Io(", "Database(", "Kind::", "Some("];
 
 /// Wide rows: what is still to come fits into no socket's buffer.
 pub const PAD: usize = 400;
@@ -71,16 +64,12 @@ pub fn true_counts_of(run: &Finished, redis: &Redis, least: Least) {
             Least::Acknowledged => known,
             Least::Nothing => 0,
         };
-        assert!(
-            (least..=known + unknown).contains(&found),
-            "{found} keys, but {strategy:#}"
-        );
+        assert!((least..=known + unknown).contains(&found), "{found} keys, but {strategy:#}");
         let errors = strategy["errors"].as_array().unwrap();
         let wrong = count(strategy, "failed") + unknown;
         // Nobody has an error to tell of keys that a restart may have taken.
-        let voided = strategy["warnings"]
-            .to_string()
-            .contains("keys that were written may be gone");
+        let voided =
+            strategy["warnings"].to_string().contains("keys that were written may be gone");
         if !voided {
             assert_eq!(errors.len() as u64, wrong.min(20), "{strategy:#}");
         }
@@ -127,9 +116,7 @@ pub fn count(part: &Value, class: &str) -> u64 {
 pub fn statuses(run: &Finished) -> Vec<String> {
     let report = run.json();
     let strategies = report["strategies"].as_array().unwrap().iter();
-    strategies
-        .map(|s| s["status"].as_str().unwrap().to_owned())
-        .collect()
+    strategies.map(|s| s["status"].as_str().unwrap().to_owned()).collect()
 }
 
 /// A run that is to be told apart from an empty and from a complete one.
@@ -160,10 +147,7 @@ pub fn bulk(rows: &[u32]) -> (TempDir, PathBuf) {
     let tables: Vec<_> = tables.into_iter().collect();
     let tables = tables.join(", ");
     let text: String = strategies.collect();
-    file(
-        "bulk.toml",
-        &format!("[context]\nname = \"bulk\"\nowns = [{tables}]\n{text}"),
-    )
+    file("bulk.toml", &format!("[context]\nname = \"bulk\"\nowns = [{tables}]\n{text}"))
 }
 
 /// The context `odd` with one strategy of this SQL on every database; it may read `t`.
@@ -223,9 +207,7 @@ pub fn start_and_freeze(run: Shopwarm, proxy: &FaultProxy, redis: &Redis) -> Chi
     let child = start_and_hold(run, proxy, redis);
     redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
     proxy.flow();
-    until("a batch waits", || {
-        redis.cli(&["CLIENT", "LIST"]).contains("flags=b")
-    });
+    until("a batch waits", || redis.cli(&["CLIENT", "LIST"]).contains("flags=b"));
     child
 }
 

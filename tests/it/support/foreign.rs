@@ -20,10 +20,7 @@ impl Newcomer {
             _ => "",
         };
         lab.database.sql(&format!("{names}{script}"));
-        Newcomer {
-            lab,
-            dir: tempfile::tempdir().expect("a folder"),
-        }
+        Newcomer { lab, dir: tempfile::tempdir().expect("a folder") }
     }
 
     pub fn command(&self, arguments: &str) -> Shopwarm {
@@ -38,18 +35,9 @@ impl Newcomer {
     pub fn settle(&self) -> Finished {
         let said = self.command("init").run().expect(0);
         let written = self.definitions();
-        for step in [
-            "config check",
-            "doctor",
-            "warmup all",
-            "verify --require 100%",
-        ] {
+        for step in ["config check", "doctor", "warmup all", "verify --require 100%"] {
             let run = self.command(step).run();
-            assert_eq!(
-                run.code, 0,
-                "{step}\n{}\n{}\n{written}",
-                run.stdout, run.stderr
-            );
+            assert_eq!(run.code, 0, "{step}\n{}\n{}\n{written}", run.stdout, run.stderr);
         }
         said
     }

@@ -110,11 +110,7 @@ impl Held {
             }),
         }
         database.close();
-        Held {
-            child,
-            database,
-            _definitions: definitions,
-        }
+        Held { child, database, _definitions: definitions }
     }
 
     /// Lets it finish.

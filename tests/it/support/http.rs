@@ -17,12 +17,7 @@ use crate::support::shopwarm::{Finished, Shopwarm};
 use crate::support::tools::tool;
 
 /// No password or token of these tests may be seen anywhere.
-const SECRETS: [&str; 4] = [
-    "shop-secret",
-    "admin-secret",
-    "hunter2",
-    "a-token-nobody-knows",
-];
+const SECRETS: [&str; 4] = ["shop-secret", "admin-secret", "hunter2", "a-token-nobody-knows"];
 
 /// A token for tests.
 pub const TOKEN: &str = "a-token-nobody-knows-42";
@@ -68,10 +63,7 @@ impl Server {
         let (_, after) = said
             .split_once("listening on http://")
             .unwrap_or_else(|| panic!("it does not listen:\n{said}"));
-        let address: String = after
-            .chars()
-            .take_while(|c| !matches!(c, ' ' | '\n'))
-            .collect();
+        let address: String = after.chars().take_while(|c| !matches!(c, ' ' | '\n')).collect();
         let (_, port) = address.rsplit_once(':').expect("a port");
         server.port = port.parse().expect("a port");
         // What its answers are checked against.
@@ -110,11 +102,7 @@ impl Server {
     pub fn hears(&self, word: &str) -> String {
         let asked = Instant::now();
         while !self.said().contains(word) {
-            assert!(
-                asked.elapsed() < PATIENCE,
-                "it never said {word:?}:\n{}",
-                self.said()
-            );
+            assert!(asked.elapsed() < PATIENCE, "it never said {word:?}:\n{}", self.said());
             thread::sleep(Duration::from_millis(10));
         }
         self.said()
@@ -141,9 +129,7 @@ impl Server {
             reading.join().expect("stderr is text");
         }
         Finished {
-            code: status
-                .code()
-                .unwrap_or_else(|| -status.signal().unwrap_or(0)),
+            code: status.code().unwrap_or_else(|| -status.signal().unwrap_or(0)),
             stdout: String::new(),
             stderr: self.said(),
         }
@@ -252,8 +238,7 @@ impl Ask<'_> {
     /// A header; one of the same name is replaced.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers
-            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -270,8 +255,7 @@ impl Ask<'_> {
 
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
-        self.header("Content-Type", "application/json")
-            .body(body.to_string())
+        self.header("Content-Type", "application/json").body(body.to_string())
     }
 
     #[must_use]
@@ -353,11 +337,7 @@ impl Reply {
             (_, Some(length)) => Left::Bytes(length.parse().ok()?),
             _ => Left::All,
         };
-        Some(Reply {
-            status,
-            headers,
-            body: Body { stream, left },
-        })
+        Some(Reply { status, headers, body: Body { stream, left } })
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -393,11 +373,7 @@ impl Read for Body {
                 }
             }
             let size = usize::from_str_radix(size.trim(), 16).expect("a chunk's size");
-            self.left = if size == 0 {
-                Left::Bytes(0)
-            } else {
-                Left::Chunks(size)
-            };
+            self.left = if size == 0 { Left::Bytes(0) } else { Left::Chunks(size) };
         }
         let (Left::Bytes(left) | Left::Chunks(left)) = &mut self.left else {
             return self.stream.read(buffer);
@@ -500,14 +476,8 @@ pub fn check(samples: &[Value]) {
         .map_or(&Value::Null, |sample| &sample["body"]);
     let input = json!({ "openapi": openapi, "samples": samples });
     let mut stdin = python.stdin.take().expect("piped");
-    stdin
-        .write_all(input.to_string().as_bytes())
-        .expect("written");
+    stdin.write_all(input.to_string().as_bytes()).expect("written");
     drop(stdin);
     let done = python.wait_with_output().expect("Python");
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

@@ -19,19 +19,14 @@ pub fn src() -> PathBuf {
 /// All Rust files below `src` but those of tests: path and text.
 pub fn sources() -> BTreeMap<String, String> {
     let mut files = rust_files(&src());
-    let tests: Vec<String> = files
-        .iter()
-        .flat_map(|(file, text)| test_files(file, text))
-        .collect();
+    let tests: Vec<String> = files.iter().flat_map(|(file, text)| test_files(file, text)).collect();
     files.retain(|file, _| !tests.contains(file));
     files
 }
 
 /// The files that a file declares for tests alone.
 fn test_files(file: &str, text: &str) -> Vec<String> {
-    let stem = file
-        .strip_suffix("/mod.rs")
-        .unwrap_or(file.trim_end_matches(".rs"));
+    let stem = file.strip_suffix("/mod.rs").unwrap_or(file.trim_end_matches(".rs"));
     let items = syn::parse_file(text).expect("Rust").items.into_iter();
     let declared = items.filter_map(|item| match item {
         syn::Item::Mod(item) if item.content.is_none() && is_test(&item.attrs) => Some(item.ident),
@@ -62,10 +57,7 @@ pub fn rust_files(root: &Path) -> BTreeMap<String, String> {
 /// Tests are no part of the structure.
 pub fn is_test(attributes: &[syn::Attribute]) -> bool {
     let test = |attribute: &syn::Attribute| {
-        let tokens = attribute
-            .meta
-            .require_list()
-            .map(|list| list.tokens.to_string());
+        let tokens = attribute.meta.require_list().map(|list| list.tokens.to_string());
         attribute.path().is_ident("cfg") && tokens.is_ok_and(|tokens| tokens == "test")
     };
     attributes.iter().any(test)
@@ -82,26 +74,18 @@ fn module(file: &str) -> Module {
 
 pub fn imports() -> Imports {
     let sources = sources();
-    let files: BTreeMap<Module, &String> = sources
-        .keys()
-        .filter(|file| *file != "main.rs")
-        .map(|file| (module(file), file))
-        .collect();
+    let files: BTreeMap<Module, &String> =
+        sources.keys().filter(|file| *file != "main.rs").map(|file| (module(file), file)).collect();
     let mut imports = Imports::new();
     for (file, text) in &sources {
         let tree = syn::parse_file(text).expect("Rust");
-        let mut reading = Reading {
-            here: module(file),
-            paths: Vec::new(),
-        };
+        let mut reading = Reading { here: module(file), paths: Vec::new() };
         reading.visit_file(&tree);
         let targets = reading.paths.iter().filter_map(|path| {
             let mut prefixes = (1..=path.len()).rev().map(|n| &path[..n]);
             prefixes.find_map(|prefix| files.get(prefix))
         });
-        let targets = targets
-            .filter(|target| **target != file)
-            .map(|target| (*target).clone());
+        let targets = targets.filter(|target| **target != file).map(|target| (*target).clone());
         imports.insert(file.clone(), targets.collect());
     }
     imports
@@ -134,10 +118,7 @@ impl Reading {
             syn::UseTree::Rename(name) => self.add(&with(&name.ident)),
             syn::UseTree::Glob(_) => self.add(before),
             syn::UseTree::Group(group) => {
-                group
-                    .items
-                    .iter()
-                    .for_each(|tree| self.add_tree(tree, before));
+                group.items.iter().for_each(|tree| self.add_tree(tree, before));
             }
         }
     }
@@ -180,11 +161,7 @@ impl<'a> Visit<'a> for Reading {
 
     fn visit_path(&mut self, path: &'a syn::Path) {
         if path.segments.len() > 1 {
-            let parts: Module = path
-                .segments
-                .iter()
-                .map(|part| part.ident.to_string())
-                .collect();
+            let parts: Module = path.segments.iter().map(|part| part.ident.to_string()).collect();
             self.add(&parts);
         }
         visit::visit_path(self, path);
@@ -193,16 +170,12 @@ impl<'a> Visit<'a> for Reading {
 
 /// The groups of files that import each other, directly or through others.
 pub fn circles(imports: &Imports) -> Vec<Vec<String>> {
-    let reach: BTreeMap<&String, BTreeSet<&String>> = imports
-        .keys()
-        .map(|file| (file, reachable(imports, file)))
-        .collect();
+    let reach: BTreeMap<&String, BTreeSet<&String>> =
+        imports.keys().map(|file| (file, reachable(imports, file))).collect();
     let mut circles: BTreeSet<Vec<String>> = BTreeSet::new();
     for (file, reached) in &reach {
         if reached.contains(*file) {
-            let both = reached
-                .iter()
-                .filter(|other| reach[**other].contains(*file));
+            let both = reached.iter().filter(|other| reach[**other].contains(*file));
             circles.insert(both.map(|other| (*other).clone()).collect());
         }
     }

@@ -59,9 +59,7 @@ impl Lab {
 
     /// `shopwarm ARGUMENTS` on this database and Redis.
     pub fn command(&self, arguments: &str) -> Shopwarm {
-        shopwarm(arguments)
-            .database(self.database.url())
-            .cache(self.redis.url())
+        shopwarm(arguments).database(self.database.url()).cache(self.redis.url())
     }
 
     /// The same with these definitions alone.
@@ -78,9 +76,7 @@ impl Lab {
 
     /// Warms keys by name, with these definitions alone.
     pub fn warm_keys(&self, definitions: &str, keys: &[&str]) -> Finished {
-        self.with(definitions, "warmup keys - -o json")
-            .stdin(keys.join("\n"))
-            .run()
+        self.with(definitions, "warmup keys - -o json").stdin(keys.join("\n")).run()
     }
 
     /// All keys, in order; without what the tool keeps for itself.
@@ -140,7 +136,5 @@ pub fn counts(report: &Value) -> [u64; 4] {
 pub fn errors(report: &Value) -> Vec<String> {
     let errors = report["errors"].as_array().expect("a list").iter();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    errors
-        .map(|e| format!("{}: {}", text(&e["key"]), text(&e["error"])))
-        .collect()
+    errors.map(|e| format!("{}: {}", text(&e["key"]), text(&e["error"]))).collect()
 }

@@ -301,9 +301,7 @@ impl Cache for MemoryCache {
             let all: Vec<Vec<u8>> = state.items.keys().cloned().collect();
             let has_prefix = all.into_iter().filter(|key| key.starts_with(prefix));
             let keys: Vec<Vec<u8>> = has_prefix.filter(|key| state.get(key).is_some()).collect();
-            keys.chunks(KEYS_PER_STEP)
-                .map(<[_]>::to_vec)
-                .collect::<Vec<_>>()
+            keys.chunks(KEYS_PER_STEP).map(<[_]>::to_vec).collect::<Vec<_>>()
         });
         let steps = match found {
             Ok(steps) => steps.into_iter().map(Ok).collect(),
@@ -373,10 +371,7 @@ impl MetaStore for MemoryCache {
     async fn claim(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<Option<Claimed>> {
         self.answer(|state| {
             for (key, name) in keys.iter().enumerate() {
-                if let Some(Item {
-                    value: Stored::Text(found),
-                    ..
-                }) = state.get(name)
+                if let Some(Item { value: Stored::Text(found), .. }) = state.get(name)
                     && found != value
                 {
                     let value = found.clone();
@@ -392,10 +387,7 @@ impl MetaStore for MemoryCache {
 
     async fn renew(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<bool> {
         let ours = Stored::Text(value.to_vec());
-        self.answer(|state| {
-            keys.iter()
-                .all(|key| state.refresh(key, Some(ttl), Some(&ours)))
-        })
+        self.answer(|state| keys.iter().all(|key| state.refresh(key, Some(ttl), Some(&ours))))
     }
 
     async fn release(&self, keys: &[&[u8]], value: &[u8]) -> Answer<()> {
@@ -411,9 +403,7 @@ impl MetaStore for MemoryCache {
 
     async fn set_fields(&self, key: &[u8], fields: &[(String, String)]) -> Answer<()> {
         let bytes = |text: &String| text.clone().into_bytes();
-        let fields = fields
-            .iter()
-            .map(|(name, value)| (bytes(name), bytes(value)));
+        let fields = fields.iter().map(|(name, value)| (bytes(name), bytes(value)));
         self.answer(|state| state.hash(key).extend(fields))
     }
 

@@ -57,10 +57,7 @@ impl MemoryTable {
     /// Inserts or updates a row.
     pub fn set(&self, key: &str, value: &str) {
         let mut state = self.state();
-        let row = Row {
-            value: value.to_owned(),
-            changed_at: state.now,
-        };
+        let row = Row { value: value.to_owned(), changed_at: state.now };
         state.rows.insert(key.to_owned(), row);
     }
 
@@ -165,8 +162,7 @@ impl WarmupStrategy for MemoryStrategy {
                 let rows: Vec<_> = state.rows.iter().take(limit).collect();
                 for rows in rows.chunks(ask.batch_size) {
                     let mut batch = EntryBatch::default();
-                    rows.iter()
-                        .for_each(|(key, row)| push(&mut batch, key, row, &kind));
+                    rows.iter().for_each(|(key, row)| push(&mut batch, key, row, &kind));
                     batches.push(batch);
                 }
             }
@@ -270,13 +266,8 @@ impl RowSource for MemoryTable {
 
     async fn moment(&self) -> Result<Moment, Failure> {
         let now = self.state().now * 1_000_000;
-        let moment = Moment {
-            origin: "memory".to_owned(),
-            clock: now,
-            now,
-            oldest_open: None,
-            doubt: None,
-        };
+        let moment =
+            Moment { origin: "memory".to_owned(), clock: now, now, oldest_open: None, doubt: None };
         Ok(moment)
     }
 

@@ -10,30 +10,11 @@ use crate::support::shopwarm::Shopwarm;
 /// moments.
 fn tables(dialect: Dialect) -> String {
     let [uuid, blob, document, moment, decimal, truth] = match dialect {
-        Dialect::Postgres => [
-            "uuid",
-            "bytea",
-            "jsonb",
-            "timestamptz",
-            "numeric(6,3)",
-            "boolean",
-        ],
-        Dialect::MySql => [
-            "char(36)",
-            "blob",
-            "json",
-            "timestamp(6) NULL",
-            "decimal(6,3)",
-            "boolean",
-        ],
-        Dialect::Sqlite => [
-            "TEXT",
-            "BLOB",
-            "JSON",
-            "TIMESTAMPTZ",
-            "NUMERIC(6,3)",
-            "BOOLEAN",
-        ],
+        Dialect::Postgres => ["uuid", "bytea", "jsonb", "timestamptz", "numeric(6,3)", "boolean"],
+        Dialect::MySql => {
+            ["char(36)", "blob", "json", "timestamp(6) NULL", "decimal(6,3)", "boolean"]
+        }
+        Dialect::Sqlite => ["TEXT", "BLOB", "JSON", "TIMESTAMPTZ", "NUMERIC(6,3)", "BOOLEAN"],
     };
     format!(
         "CREATE TABLE artists (artist_uuid {uuid} PRIMARY KEY, name varchar(100) NOT NULL, bio text);
@@ -60,30 +41,14 @@ fn rows(dialect: Dialect) -> String {
         Dialect::Postgres => format!("'\\xff{n:02x}00'"),
         _ => format!("X'FF{n:02X}00'"),
     };
-    let zone = if dialect == Dialect::MySql {
-        ""
-    } else {
-        "+00:00"
-    };
+    let zone = if dialect == Dialect::MySql { "" } else { "+00:00" };
     let mut sql = String::new();
     for n in 0..10 {
-        let bio = if n == 3 {
-            "NULL".to_owned()
-        } else {
-            format!("'Über \"{n}\" 日本🎵'")
-        };
-        let _ = writeln!(
-            sql,
-            "INSERT INTO artists VALUES ('{}', 'Artist {n}', {bio});",
-            artist(n)
-        );
+        let bio = if n == 3 { "NULL".to_owned() } else { format!("'Über \"{n}\" 日本🎵'") };
+        let _ = writeln!(sql, "INSERT INTO artists VALUES ('{}', 'Artist {n}', {bio});", artist(n));
     }
     for n in 0..ALBUMS {
-        let cover = if n % 5 == 0 {
-            "NULL".to_owned()
-        } else {
-            picture(n)
-        };
+        let cover = if n % 5 == 0 { "NULL".to_owned() } else { picture(n) };
         let _ = writeln!(
             sql,
             "INSERT INTO albums VALUES ({}, '{}', 'Album {n}', '19{:02}-02-28', '2026-01-02 03:04:{n:02}.5{zone}',
@@ -178,15 +143,11 @@ impl Store {
     /// Every value, a hash as its sorted fields.
     pub fn contents(&self) -> Vec<String> {
         let keys = self.lab.keys();
-        let (hashes, texts): (Vec<String>, Vec<String>) = keys
-            .into_iter()
-            .partition(|key| key.starts_with("Playlist:"));
+        let (hashes, texts): (Vec<String>, Vec<String>) =
+            keys.into_iter().partition(|key| key.starts_with("Playlist:"));
         let values = self.lab.get_all(&texts);
-        let mut all: Vec<String> = texts
-            .iter()
-            .zip(values)
-            .map(|(k, v)| format!("{k} = {v}"))
-            .collect();
+        let mut all: Vec<String> =
+            texts.iter().zip(values).map(|(k, v)| format!("{k} = {v}")).collect();
         // One round trip for all of them.
         let script = "local all = {} for _, key in ipairs(KEYS) do local hash = redis.call('HGETALL', key)
                       local fields = {} for i = 1, #hash, 2 do fields[#fields + 1] = hash[i] .. '=' .. hash[i + 1] end
@@ -202,11 +163,7 @@ impl Store {
     pub fn expected(&self) -> Vec<String> {
         let database = &self.lab.database;
         let sqlite = database.dialect() == Dialect::Sqlite;
-        let minutes = if sqlite {
-            "printf('%.3f', minutes)"
-        } else {
-            "minutes"
-        };
+        let minutes = if sqlite { "printf('%.3f', minutes)" } else { "minutes" };
         let tracks = database.query(&format!(
             "SELECT t.album_no, t.track_no, nr, title, {minutes}, CASE WHEN is_explicit THEN 1 ELSE 0 END, playlist, place
              FROM tracks t JOIN playlist_track p ON p.track_no = t.track_no ORDER BY t.album_no, nr"

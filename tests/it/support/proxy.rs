@@ -45,10 +45,8 @@ impl FaultProxy {
     pub fn to(port: u16) -> FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let state = Arc::new(State::default());
-        let proxy = FaultProxy {
-            port: listener.local_addr().unwrap().port(),
-            state: Arc::clone(&state),
-        };
+        let proxy =
+            FaultProxy { port: listener.local_addr().unwrap().port(), state: Arc::clone(&state) };
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 if state.closed.load(SeqCst) {

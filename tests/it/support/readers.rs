@@ -31,10 +31,7 @@ pub fn php(script: &str, input: &str, redis: Option<&Redis>) -> Value {
         format!("$redis = new Redis(); $redis->connect('127.0.0.1', {port});")
     });
     let script = format!("$in = stream_get_contents(STDIN); {connect} {script}");
-    answer(
-        Command::new("php").args(["-d", "memory_limit=1G", "-r", &script]),
-        input,
-    )
+    answer(Command::new("php").args(["-d", "memory_limit=1G", "-r", &script]), input)
 }
 
 fn port(redis: &Redis) -> String {

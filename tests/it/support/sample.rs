@@ -107,16 +107,9 @@ impl Sample {
     /// The exit code of a command line in a terminal, and all that the terminal shows.
     fn shown(&self, columns: usize, line: &str, variable: &str) -> (i32, String) {
         let code = self.dir.path().join("code");
-        let line = format!(
-            "stty cols {columns} rows 50; {line}; echo $? >{}",
-            code.display()
-        );
+        let line = format!("stty cols {columns} rows 50; {line}; echo $? >{}", code.display());
         let output = Command::new("script")
-            .args([
-                "-qec",
-                &format!("env {variable} bash -c '{line}'"),
-                "/dev/null",
-            ])
+            .args(["-qec", &format!("env {variable} bash -c '{line}'"), "/dev/null"])
             .env_clear()
             .env("PATH", path())
             .envs([("TZ", "UTC"), ("TERM", "xterm-256color")])
@@ -214,10 +207,7 @@ fn settings() -> Settings {
         (r"(next: shopwarm[^\n]*)\n {2,}", "$1 "),
         (r"(next: shopwarm[^\n]*)\n {2,}", "$1 "),
         (r"(next: shopwarm[^\n]*)\n {2,}", "$1 "),
-        (
-            r"(?m)^([ |]*)[0-9a-f]{4,5}( +| \| )\d+[sm]( +| \| )",
-            "$1[run]$2[ago]$3",
-        ),
+        (r"(?m)^([ |]*)[0-9a-f]{4,5}( +| \| )\d+[sm]( +| \| )", "$1[run]$2[ago]$3"),
         (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ", "[day] "),
         (r"(?m)^( ?)\[day\] \d{4}-\d\d-\d\d$", "$1[day] [date]"),
         (r"misses in \S+", "misses in [time]"),
@@ -230,28 +220,16 @@ fn settings() -> Settings {
             r#""$1": [number]"#,
         ),
         // The fifteenth column of a strategy's line: elapsed_ms.
-        (
-            r"(?m)^([^,\n]+/(?:[^,\n]*,){14})\d+,(1\.0|0\.\d+|),",
-            "$1[number],$2,",
-        ),
-        (
-            r"(?m),\d*,\d*,(completed|failed|),(completed|failed|)$",
-            ",[number],[number],$1,$2",
-        ),
+        (r"(?m)^([^,\n]+/(?:[^,\n]*,){14})\d+,(1\.0|0\.\d+|),", "$1[number],$2,"),
+        (r"(?m),\d*,\d*,(completed|failed|),(completed|failed|)$", ",[number],[number],$1,$2"),
         (r"(?m)(\[date\]),\d+,", "$1,[number],"),
         (r"\d+(\.\d+)? [KM]iB\s+(used|free)", "[size] $2"),
         (r"\d+ keys, \d+ KiB", "[number] keys, [size]"),
-        (
-            r#"("state":"[^"]*",)"ttl_seconds":\d+"#,
-            r#"$1"ttl_seconds":[ttl]"#,
-        ),
+        (r#"("state":"[^"]*",)"ttl_seconds":\d+"#, r#"$1"ttl_seconds":[ttl]"#),
         // What a key has left is the last of its fields; what a strategy gives is followed by others.
         (r#"(?m)"ttl_seconds": \d+$"#, r#""ttl_seconds": [ttl]"#),
         (r"\d+[dhm] \d\d[hms]", "[ttl]"),
-        (
-            r"(identical|expiring|different)( \| |,)\d+( \||,)",
-            "$1$2[ttl]$3",
-        ),
+        (r"(identical|expiring|different)( \| |,)\d+( \||,)", "$1$2[ttl]$3"),
         (r"(?m)^identical\t\d+\t", "identical\t[ttl]\t"),
         (r"SQLite 3\.\d+\.\d+", "SQLite [version]"),
         (&format!(r"\b{}\b", host.trim()), "[host]"),

@@ -39,11 +39,7 @@ pub enum Dialect {
 
 /// A port that is free now.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// TLS with certificates on both sides, for a server alone and for one of a cluster.
@@ -141,10 +137,8 @@ impl RedisCluster {
             }
             Redis::start(&args)
         });
-        let cluster = RedisCluster {
-            nodes: nodes.collect(),
-            password: password.map(str::to_owned),
-        };
+        let cluster =
+            RedisCluster { nodes: nodes.collect(), password: password.map(str::to_owned) };
         cluster.join(primaries);
         cluster
     }
@@ -184,20 +178,10 @@ impl RedisCluster {
 
     /// `redis+cluster://` of all nodes.
     pub fn url(&self) -> String {
-        let places = self
-            .nodes
-            .iter()
-            .map(|node| format!("127.0.0.1:{}", node.port()));
+        let places = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port()));
         let places: Vec<String> = places.collect();
-        let user = self
-            .password
-            .as_ref()
-            .map(|password| format!(":{password}@"));
-        format!(
-            "redis+cluster://{}{}",
-            user.unwrap_or_default(),
-            places.join(",")
-        )
+        let user = self.password.as_ref().map(|password| format!(":{password}@"));
+        format!("redis+cluster://{}{}", user.unwrap_or_default(), places.join(","))
     }
 
     /// Gives every primary its slots, and lets all meet.
@@ -207,10 +191,7 @@ impl RedisCluster {
             let (first, end) = (node * SLOTS / primaries, (node + 1) * SLOTS / primaries);
             let (first, last) = (first.to_string(), (end - 1).to_string());
             self.cli(node, &["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
-            self.cli(
-                node,
-                &["CLUSTER", "SET-CONFIG-EPOCH", &(node + 1).to_string()],
-            );
+            self.cli(node, &["CLUSTER", "SET-CONFIG-EPOCH", &(node + 1).to_string()]);
         }
         for node in 1..self.nodes.len() {
             let port = self.nodes[node].port().to_string();
@@ -227,17 +208,11 @@ impl RedisCluster {
             let id = self.id(replica % primaries);
             patiently(|| self.cli(replica, &["CLUSTER", "REPLICATE", &id]) == "OK");
         }
-        patiently(|| {
-            all.clone()
-                .all(|node| says(node, "INFO", "cluster_state:ok"))
-        });
+        patiently(|| all.clone().all(|node| says(node, "INFO", "cluster_state:ok")));
         let replicas = self.nodes.len() - primaries;
         patiently(|| {
             all.clone().all(|node| {
-                self.cli(node, &["CLUSTER", "NODES"])
-                    .matches("slave")
-                    .count()
-                    == replicas
+                self.cli(node, &["CLUSTER", "NODES"]).matches("slave").count() == replicas
             })
         });
         for replica in primaries..self.nodes.len() {
@@ -277,23 +252,15 @@ impl Sentinels {
         nodes.extend((0..replicas).map(|_| Redis::start(&args)));
         let quorum = (sentinels / 2 + 1).to_string();
         let sentinels = (0..sentinels).map(|_| Redis::start_sentinel());
-        let all = Sentinels {
-            nodes,
-            sentinels: sentinels.collect(),
-        };
+        let all = Sentinels { nodes, sentinels: sentinels.collect() };
         for replica in 1..all.nodes.len() {
             patiently(|| {
-                all.nodes[replica]
-                    .cli(&["INFO", "replication"])
-                    .contains("link_status:up")
+                all.nodes[replica].cli(&["INFO", "replication"]).contains("link_status:up")
             });
         }
         for sentinel in 0..all.sentinels.len() {
             all.tell(sentinel, &["MONITOR", "shop", "127.0.0.1", &port, &quorum]);
-            let short = [
-                ("down-after-milliseconds", "1000"),
-                ("failover-timeout", "5000"),
-            ];
+            let short = [("down-after-milliseconds", "1000"), ("failover-timeout", "5000")];
             for (name, value) in short.iter().chain(settings) {
                 all.tell(sentinel, &["SET", "shop", name, value]);
             }
@@ -316,10 +283,7 @@ impl Sentinels {
     }
 
     pub fn hosts(&self) -> String {
-        let places = self
-            .sentinels
-            .iter()
-            .map(|node| format!("127.0.0.1:{}", node.port()));
+        let places = self.sentinels.iter().map(|node| format!("127.0.0.1:{}", node.port()));
         places.collect::<Vec<_>>().join(",")
     }
 
@@ -340,10 +304,7 @@ impl Sentinels {
 fn patiently(mut is_so: impl FnMut() -> bool) {
     let asked = std::time::Instant::now();
     while !is_so() {
-        assert!(
-            asked.elapsed() < PATIENCE,
-            "the servers do not agree in a minute"
-        );
+        assert!(asked.elapsed() < PATIENCE, "the servers do not agree in a minute");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
@@ -395,11 +356,7 @@ impl MariaDb {
     pub fn database_named(&self, name: &str) -> Database {
         let grant = format!("GRANT ALL ON {name}.* TO shop");
         self.run(&grant);
-        Database {
-            at: self.0.at.clone(),
-            name: name.to_owned(),
-            clean_up: CleanUp::Nothing,
-        }
+        Database { at: self.0.at.clone(), name: name.to_owned(), clean_up: CleanUp::Nothing }
     }
 
     /// Runs statements as the administrator, in no database of a test's.
@@ -421,16 +378,8 @@ impl Sqlite {
         let dir = temp_dir();
         let file = dir.path().join("shop.db");
         File::create(&file).unwrap();
-        let at = Address {
-            kind: Kind::Sqlite,
-            dir: dir.path().to_owned(),
-            port: 0,
-        };
-        Database {
-            at,
-            name: file.to_str().unwrap().to_owned(),
-            clean_up: CleanUp::File(dir),
-        }
+        let at = Address { kind: Kind::Sqlite, dir: dir.path().to_owned(), port: 0 };
+        Database { at, name: file.to_str().unwrap().to_owned(), clean_up: CleanUp::File(dir) }
     }
 }
 
@@ -473,18 +422,13 @@ impl Database {
     fn create(at: Address, shared: bool) -> Database {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("it_{}_{}", id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let clean_up = if shared {
-            CleanUp::Drop
-        } else {
-            CleanUp::Nothing
-        };
+        let clean_up = if shared { CleanUp::Drop } else { CleanUp::Nothing };
         let sql = match at.dialect() {
             Dialect::Postgres => format!("CREATE DATABASE {name}"),
             Dialect::MySql => format!("CREATE DATABASE {name}; GRANT ALL ON {name}.* TO shop"),
             Dialect::Sqlite => unreachable!("a file needs no server"),
         };
-        at.sql(at.home(), &sql)
-            .unwrap_or_else(|error| panic!("{error}\n{}", at.log_tail()));
+        at.sql(at.home(), &sql).unwrap_or_else(|error| panic!("{error}\n{}", at.log_tail()));
         Database { at, name, clean_up }
     }
 
@@ -554,16 +498,9 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if let CleanUp::Drop = self.clean_up {
-            let force = if self.dialect() == Dialect::Postgres {
-                "WITH (FORCE)"
-            } else {
-                ""
-            };
+            let force = if self.dialect() == Dialect::Postgres { "WITH (FORCE)" } else { "" };
             // The run's end removes what this cannot, and a panic here would hide the test's own.
-            let _ = self.at.sql(
-                self.at.home(),
-                &format!("DROP DATABASE {} {force}", self.name),
-            );
+            let _ = self.at.sql(self.at.home(), &format!("DROP DATABASE {} {force}", self.name));
         }
     }
 }

@@ -32,9 +32,7 @@ pub fn shopwarm(arguments: &str) -> Shopwarm {
 /// Another binary of the same command line.
 pub fn program(binary: &Path, arguments: &str) -> Shopwarm {
     let mut command = Command::new(binary);
-    command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.current_dir(std::env::temp_dir());
     command.args(arguments.split_whitespace());
     Shopwarm(command, None)
@@ -86,10 +84,7 @@ impl Shopwarm {
 
     /// The same with a stdout of one's own.
     pub fn start_onto(mut self, stdout: impl Into<Stdio>) -> Child {
-        self.0
-            .stdin(Stdio::piped())
-            .stdout(stdout)
-            .stderr(Stdio::piped());
+        self.0.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
         self.0.spawn().expect("shopwarm starts")
     }
 
@@ -109,10 +104,7 @@ pub fn finish(child: Child) -> Finished {
     let output = child.wait_with_output().expect("shopwarm ends");
     use std::os::unix::process::ExitStatusExt as _;
     Finished {
-        code: output
-            .status
-            .code()
-            .unwrap_or_else(|| -output.status.signal().unwrap_or(0)),
+        code: output.status.code().unwrap_or_else(|| -output.status.signal().unwrap_or(0)),
         stdout: String::from_utf8(output.stdout).expect("stdout is text"),
         stderr: String::from_utf8(output.stderr).expect("stderr is text"),
     }
@@ -122,21 +114,14 @@ impl Finished {
     /// Panics with everything it said unless it ended with `code`.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(
-            self.code, code,
-            "\n--- stdout\n{}\n--- stderr\n{}",
-            self.stdout, self.stderr
-        );
+        assert_eq!(self.code, code, "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
         self
     }
 
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| {
-            panic!(
-                "{e}\n--- stdout\n{}\n--- stderr\n{}",
-                self.stdout, self.stderr
-            )
+            panic!("{e}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr)
         })
     }
 
@@ -144,14 +129,9 @@ impl Finished {
     #[track_caller]
     pub fn strategy(&self, id: &str) -> Value {
         let report = self.json();
-        let all = report["strategies"]
-            .as_array()
-            .expect("a run's report")
-            .iter();
+        let all = report["strategies"].as_array().expect("a run's report").iter();
         let found = all.clone().find(|strategy| strategy["id"] == id);
-        found
-            .unwrap_or_else(|| panic!("no {id} in {report:#}"))
-            .clone()
+        found.unwrap_or_else(|| panic!("no {id} in {report:#}")).clone()
     }
 }
 

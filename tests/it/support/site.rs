@@ -90,11 +90,7 @@ impl Site {
         let command = self.lab.command(arguments);
         let command = command.arg("--config").arg(self.path("shopwarm.toml"));
         let own = self.path("own.toml");
-        if own.exists() {
-            command.contexts(&own)
-        } else {
-            command
-        }
+        if own.exists() { command.contexts(&own) } else { command }
     }
 
     /// `shopwarm serve ARGUMENTS` with the files and servers of this site.

@@ -36,10 +36,7 @@ impl Terminal {
     }
 
     pub fn tmux(&self, arguments: &[&str]) -> String {
-        let output = Command::new("tmux")
-            .args(["-u", "-S", &self.socket])
-            .args(arguments)
-            .output();
+        let output = Command::new("tmux").args(["-u", "-S", &self.socket]).args(arguments).output();
         let output = output.expect("tmux; scripts/test installs it");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }

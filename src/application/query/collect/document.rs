@@ -22,11 +22,7 @@ impl Document {
             Place::Key(_) => (b'{', b'}'),
             _ => (b'[', b']'),
         };
-        Self {
-            json: vec![open],
-            close,
-            names: HashSet::new(),
-        }
+        Self { json: vec![open], close, names: HashSet::new() }
     }
 
     /// Appends the name that a row has in a map.

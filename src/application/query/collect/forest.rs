@@ -41,11 +41,7 @@ impl Collect for Forest {
         encoded.map_err(|error| format!("{}: {error}", shown()))?;
         // Left open: its children follow.
         object.pop();
-        self.nodes.push(Node {
-            id: id.into_owned(),
-            parent: parent.map(Into::into),
-            object,
-        });
+        self.nodes.push(Node { id: id.into_owned(), parent: parent.map(Into::into), object });
         Ok(())
     }
 
@@ -57,11 +53,8 @@ impl Collect for Forest {
 /// Appends the nodes as a JSON array of trees. A node without its parent is a root, and so is
 /// the first of a cycle. Each node appears exactly once.
 fn write_forest(nodes: &[Node], out: &mut Vec<u8>) {
-    let places: HashMap<&[u8], usize> = nodes
-        .iter()
-        .enumerate()
-        .map(|(i, node)| (node.id.as_slice(), i))
-        .collect();
+    let places: HashMap<&[u8], usize> =
+        nodes.iter().enumerate().map(|(i, node)| (node.id.as_slice(), i)).collect();
     let mut children = vec![Vec::new(); nodes.len()];
     let mut roots = Vec::new();
     for (i, node) in nodes.iter().enumerate() {
@@ -130,24 +123,14 @@ mod tests {
     fn nodes_nest_and_none_is_lost() {
         for (edges, expected) in [
             (
-                &[
-                    ("a", None),
-                    ("b", Some("a")),
-                    ("c", Some("b")),
-                    ("d", Some("a")),
-                ][..],
+                &[("a", None), ("b", Some("a")), ("c", Some("b")), ("d", Some("a"))][..],
                 r#"[{"a"[{"b"[{"c"[]}]},{"d"[]}]}]"#,
             ),
             // An orphan is a root.
             (&[("a", None), ("b", Some("gone"))], r#"[{"a"[]},{"b"[]}]"#),
             // A cycle is opened at its first node, and what hangs below it comes along.
             (
-                &[
-                    ("r", None),
-                    ("a", Some("b")),
-                    ("b", Some("a")),
-                    ("c", Some("b")),
-                ],
+                &[("r", None), ("a", Some("b")), ("b", Some("a")), ("c", Some("b"))],
                 r#"[{"r"[]},{"a"[{"b"[{"c"[]}]}]}]"#,
             ),
             (&[("a", Some("a"))], r#"[{"a"[]}]"#),

@@ -21,11 +21,7 @@ pub(super) struct Members {
 
 impl Members {
     pub(super) fn of(collection: Collection) -> Self {
-        Self {
-            collection,
-            parts: Vec::new(),
-            names: HashSet::new(),
-        }
+        Self { collection, parts: Vec::new(), names: HashSet::new() }
     }
 
     /// Adds a part, unless it is there.
@@ -93,15 +89,11 @@ fn member(layout: &Layout, row: Row<'_>) -> Result<Vec<u8>, String> {
 /// A row's score, as the cache says it again.
 fn score(layout: &Layout, row: Row<'_>, at: usize) -> Result<Vec<u8>, String> {
     let column = &layout.columns[at].name;
-    let json = row
-        .json(at)
-        .map_err(|e| format!("column `{column}`: {e}"))?;
+    let json = row.json(at).map_err(|e| format!("column `{column}`: {e}"))?;
     let text = String::from_utf8_lossy(json);
     let wrong = |why: &str| {
         let text = printable(json);
-        Err(format!(
-            "column `{column}` cannot be a score: \"{text}\" {why}"
-        ))
+        Err(format!("column `{column}` cannot be a score: \"{text}\" {why}"))
     };
     match json {
         b"null" => Err(format!("column `{column}` cannot be a score: it is NULL")),

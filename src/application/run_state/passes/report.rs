@@ -45,8 +45,7 @@ impl StrategyReport {
             self.causes = former.causes;
         }
         let unknown = before.total().max(now.total()) - stored(&most);
-        self.errors
-            .truncate(usize::try_from(unknown).unwrap_or(usize::MAX));
+        self.errors.truncate(usize::try_from(unknown).unwrap_or(usize::MAX));
         // The causes of keys that one of the passes stored are not counted.
         let mut left = unknown;
         for cause in &mut self.causes {
@@ -81,16 +80,8 @@ mod tests {
     use crate::domain::strategy::StrategyId;
 
     fn pass(warmed: u64, failed: u64, unknown: u64) -> StrategyReport {
-        let error = |n| KeyError {
-            key: format!("key:{n}"),
-            error: "READONLY".to_owned(),
-        };
-        let stats = Counts {
-            warmed,
-            failed,
-            unknown,
-            ..Counts::default()
-        };
+        let error = |n| KeyError { key: format!("key:{n}"), error: "READONLY".to_owned() };
+        let stats = Counts { warmed, failed, unknown, ..Counts::default() };
         let id = StrategyId::new("catalog", "products");
         StrategyReport {
             errors: (0..(failed + unknown).min(20)).map(error).collect(),

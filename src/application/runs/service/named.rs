@@ -58,11 +58,7 @@ impl NamedRequest {
             store,
         };
         let (key, value) = ([named.key.as_bytes()], named.value());
-        let claim = named
-            .store
-            .cache
-            .meta()
-            .claim(&key, value.as_bytes(), RENEW_FOR);
+        let claim = named.store.cache.meta().claim(&key, value.as_bytes(), RENEW_FOR);
         Ok(match claim.await? {
             None => Ok(named),
             Some(taken) => Err(match serde_json::from_slice::<Request>(&taken.value) {
@@ -79,12 +75,7 @@ impl NamedRequest {
     /// It led to nothing: asked again, it is a new one. What fails here ends by itself.
     pub(super) async fn release(&self) {
         let (key, value) = (self.key.as_bytes(), self.value());
-        let _ = self
-            .store
-            .cache
-            .meta()
-            .release(&[key], value.as_bytes())
-            .await;
+        let _ = self.store.cache.meta().release(&[key], value.as_bytes()).await;
     }
 
     /// Renews the name while the run goes on, and once for [`SAME_REQUEST`] after it.

@@ -34,11 +34,7 @@ struct Known {
 
 impl PastRuns {
     pub(super) fn new(open: Arc<Open>) -> Self {
-        Self {
-            open,
-            known: Mutex::default(),
-            ends: AtomicU64::new(0),
-        }
+        Self { open, known: Mutex::default(), ends: AtomicU64::new(0) }
     }
 
     /// A run of this process has ended: there is more to read.
@@ -61,11 +57,7 @@ impl PastRuns {
             return known.records.clone();
         }
         let records = self.read().await.map(Arc::new);
-        *known = Some(Known {
-            records: records.clone(),
-            at: Instant::now(),
-            ends,
-        });
+        *known = Some(Known { records: records.clone(), at: Instant::now(), ends });
         records
     }
 

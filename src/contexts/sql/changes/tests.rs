@@ -11,10 +11,7 @@ fn rows(grammar: &'static Grammar, sql: &str) -> TrackedTable {
 #[test]
 fn a_plain_select_over_one_table_is_told_by_its_rows() {
     let expected = TrackedTable {
-        table: TableName {
-            name: "products".into(),
-            parts: vec!["products".into()],
-        },
+        table: TableName { name: "products".into(), parts: vec!["products".into()] },
         key: vec!["id".into()],
         changed_at: "updated_at".into(),
     };
@@ -29,10 +26,8 @@ fn a_plain_select_over_one_table_is_told_by_its_rows() {
             assert_eq!(rows(grammar, sql), expected, "{grammar:?}: {sql}");
         }
     }
-    let quoted = rows(
-        POSTGRES,
-        r#"SELECT "Id" AS id, Updated_At AS _changed_at FROM shop."Products""#,
-    );
+    let quoted =
+        rows(POSTGRES, r#"SELECT "Id" AS id, Updated_At AS _changed_at FROM shop."Products""#);
     assert_eq!(quoted.table.name, r#"shop."Products""#);
     assert_eq!(quoted.table.parts, ["shop", "Products"]);
     assert_eq!(quoted.key, ["Id"]);
@@ -42,30 +37,12 @@ fn a_plain_select_over_one_table_is_told_by_its_rows() {
 #[test]
 fn a_selection_that_other_things_decide_is_told_by_its_keys() {
     for (grammar, sql) in [
-        (
-            POSTGRES,
-            "SELECT id, u AS _changed_at FROM t WHERE u > now() - interval '1 hour'",
-        ),
-        (
-            POSTGRES,
-            "SELECT id, u AS _changed_at FROM t WHERE u > 'today'",
-        ),
-        (
-            POSTGRES,
-            "SELECT id, u AS _changed_at FROM t WHERE u > CURRENT_DATE",
-        ),
-        (
-            MYSQL,
-            "SELECT id, u AS _changed_at FROM t WHERE u > UTC_TIMESTAMP",
-        ),
-        (
-            POSTGRES,
-            "SELECT id, u AS _changed_at FROM t WHERE EXISTS (SELECT 1 FROM s)",
-        ),
-        (
-            POSTGRES,
-            "SELECT id, u AS _changed_at FROM t WHERE u > DATE 'yesterday'",
-        ),
+        (POSTGRES, "SELECT id, u AS _changed_at FROM t WHERE u > now() - interval '1 hour'"),
+        (POSTGRES, "SELECT id, u AS _changed_at FROM t WHERE u > 'today'"),
+        (POSTGRES, "SELECT id, u AS _changed_at FROM t WHERE u > CURRENT_DATE"),
+        (MYSQL, "SELECT id, u AS _changed_at FROM t WHERE u > UTC_TIMESTAMP"),
+        (POSTGRES, "SELECT id, u AS _changed_at FROM t WHERE EXISTS (SELECT 1 FROM s)"),
+        (POSTGRES, "SELECT id, u AS _changed_at FROM t WHERE u > DATE 'yesterday'"),
         (POSTGRES, "SELECT lower(id) AS id, u AS _changed_at FROM t"),
         (POSTGRES, "SELECT id, coalesce(u, c) AS _changed_at FROM t"),
         (MYSQL, "SELECT id, u AS _changed_at FROM t USE INDEX (x)"),
@@ -73,10 +50,7 @@ fn a_selection_that_other_things_decide_is_told_by_its_keys() {
             POSTGRES,
             "SELECT a.id, b.n, greatest(a.u, b.u) AS _changed_at FROM a JOIN b ON b.id = a.b",
         ),
-        (
-            SQLITE,
-            "SELECT a.id, b.n, max(a.u, b.u) AS _changed_at FROM a, b WHERE b.id = a.b",
-        ),
+        (SQLITE, "SELECT a.id, b.n, max(a.u, b.u) AS _changed_at FROM a, b WHERE b.id = a.b"),
     ] {
         match tracking(sql, grammar, &["id"]) {
             Tracking::Keys(_) => {}
@@ -98,10 +72,7 @@ fn what_a_key_tells_is_read_off_the_text() {
         &["product_id"],
     );
     assert_eq!(price.tables[0].name, "prices");
-    assert_eq!(
-        (price.fixed, price.equal),
-        (vec![of(0, "product_id")], vec![])
-    );
+    assert_eq!((price.fixed, price.equal), (vec![of(0, "product_id")], vec![]));
     let joined = identity(
         MYSQL,
         "SELECT p.*, t.title, greatest(p.u, t.u) AS _changed_at FROM product p
@@ -112,10 +83,7 @@ fn what_a_key_tells_is_read_off_the_text() {
     assert_eq!(joined.numbers, [of(1, "language")]);
     assert_eq!(joined.equal, [(of(1, "product_id"), of(0, "id"))]);
     let now = "SELECT id, u AS _changed_at FROM t WHERE kind = 'now' AND a = 'x'";
-    assert_eq!(
-        identity(POSTGRES, now, &["id"]).fixed,
-        [of(0, "id"), of(0, "a")]
-    );
+    assert_eq!(identity(POSTGRES, now, &["id"]).fixed, [of(0, "id"), of(0, "a")]);
     let using = identity(
         SQLITE,
         "SELECT a.id, max(a.u, b.u) AS _changed_at FROM a JOIN b USING (id)",
@@ -135,81 +103,29 @@ fn what_a_key_tells_is_read_off_the_text() {
 fn what_may_change_unseen_is_not_told_at_all() {
     for (grammar, sql, words) in [
         (POSTGRES, "SELECT id FROM t", "not select `_changed_at`"),
-        (
-            POSTGRES,
-            "SELECT id, now() AS n, u AS _changed_at FROM t",
-            "function",
-        ),
-        (
-            SQLITE,
-            "SELECT id, date('now') AS n, u AS _changed_at FROM t",
-            "function",
-        ),
-        (
-            POSTGRES,
-            "SELECT id, 'now'::timestamp AS n, u AS _changed_at FROM t",
-            "word",
-        ),
-        (
-            POSTGRES,
-            "SELECT id, random() AS n, u AS _changed_at FROM t",
-            "function",
-        ),
-        (
-            POSTGRES,
-            "SELECT id, shop.price(id) AS n, u AS _changed_at FROM t",
-            "function",
-        ),
-        (
-            POSTGRES,
-            "SELECT id, (SELECT 1 FROM s) AS n, u AS _changed_at FROM t",
-            "subquery",
-        ),
+        (POSTGRES, "SELECT id, now() AS n, u AS _changed_at FROM t", "function"),
+        (SQLITE, "SELECT id, date('now') AS n, u AS _changed_at FROM t", "function"),
+        (POSTGRES, "SELECT id, 'now'::timestamp AS n, u AS _changed_at FROM t", "word"),
+        (POSTGRES, "SELECT id, random() AS n, u AS _changed_at FROM t", "function"),
+        (POSTGRES, "SELECT id, shop.price(id) AS n, u AS _changed_at FROM t", "function"),
+        (POSTGRES, "SELECT id, (SELECT 1 FROM s) AS n, u AS _changed_at FROM t", "subquery"),
         (
             POSTGRES,
             "SELECT id, row_number() OVER (ORDER BY id) AS n, u AS _changed_at FROM t",
             "function",
         ),
-        (
-            POSTGRES,
-            "SELECT max(id) AS id, max(u) AS _changed_at FROM t",
-            "function",
-        ),
-        (
-            SQLITE,
-            "SELECT max(id) AS id, max(u) AS _changed_at FROM t",
-            "function",
-        ),
-        (
-            POSTGRES,
-            "SELECT id, max(u) AS _changed_at FROM t GROUP BY id",
-            "GROUP BY",
-        ),
-        (
-            POSTGRES,
-            "SELECT DISTINCT id, u AS _changed_at FROM t",
-            "DISTINCT",
-        ),
+        (POSTGRES, "SELECT max(id) AS id, max(u) AS _changed_at FROM t", "function"),
+        (SQLITE, "SELECT max(id) AS id, max(u) AS _changed_at FROM t", "function"),
+        (POSTGRES, "SELECT id, max(u) AS _changed_at FROM t GROUP BY id", "GROUP BY"),
+        (POSTGRES, "SELECT DISTINCT id, u AS _changed_at FROM t", "DISTINCT"),
         (
             POSTGRES,
             "SELECT id, u AS _changed_at FROM t UNION ALL SELECT id, u FROM s",
             "plain SELECT",
         ),
-        (
-            POSTGRES,
-            "WITH w AS (SELECT * FROM t) SELECT id, u AS _changed_at FROM w",
-            "WITH",
-        ),
-        (
-            POSTGRES,
-            "SELECT id, u AS _changed_at FROM (SELECT * FROM t) q",
-            "subquery",
-        ),
-        (
-            POSTGRES,
-            "SELECT a.id, a.u AS _changed_at FROM a JOIN b ON b.id = a.b",
-            "latest",
-        ),
+        (POSTGRES, "WITH w AS (SELECT * FROM t) SELECT id, u AS _changed_at FROM w", "WITH"),
+        (POSTGRES, "SELECT id, u AS _changed_at FROM (SELECT * FROM t) q", "subquery"),
+        (POSTGRES, "SELECT a.id, a.u AS _changed_at FROM a JOIN b ON b.id = a.b", "latest"),
         (
             POSTGRES,
             "SELECT a.id, least(a.u, b.u) AS _changed_at FROM a JOIN b ON b.id = a.b",

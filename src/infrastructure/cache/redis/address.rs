@@ -41,12 +41,8 @@ impl Address {
         };
         let (user, hosts, tail) = parts(rest);
         let each = |tail: &str, port: Option<u16>| {
-            let hosts = hosts
-                .split(',')
-                .map(|host| host_url(base, user, host, port, tail));
-            hosts
-                .map(|url| trusting(server(&url?)?, options))
-                .collect::<Result<Vec<_>, Failure>>()
+            let hosts = hosts.split(',').map(|host| host_url(base, user, host, port, tail));
+            hosts.map(|url| trusting(server(&url?)?, options)).collect::<Result<Vec<_>, Failure>>()
         };
         if topology == "cluster" {
             let nodes = each(tail, None)?;
@@ -73,11 +69,7 @@ impl Address {
             let own = own.clone().set_protocol(info.redis_settings().protocol());
             info.set_redis_settings(own)
         });
-        Ok(Self::Sentinel(SentinelAddress {
-            sentinels: sentinels.collect(),
-            name,
-            primary,
-        }))
+        Ok(Self::Sentinel(SentinelAddress { sentinels: sentinels.collect(), name, primary }))
     }
 }
 
@@ -85,11 +77,7 @@ impl Address {
 pub(super) fn neighbour(of: &ConnectionInfo, host: &str, port: u16) -> ConnectionInfo {
     let mut addr = of.addr().clone();
     match &mut addr {
-        ConnectionAddr::TcpTls {
-            host: at,
-            port: door,
-            ..
-        } => {
+        ConnectionAddr::TcpTls { host: at, port: door, .. } => {
             host.clone_into(at);
             *door = port;
         }
@@ -129,8 +117,7 @@ fn host_url(
 
 fn server(url: &str) -> Result<ConnectionInfo, Failure> {
     // The crate's message may quote part of the URL.
-    url.into_connection_info()
-        .map_err(|_| invalid_url("it cannot be parsed"))
+    url.into_connection_info().map_err(|_| invalid_url("it cannot be parsed"))
 }
 
 /// The sentinels' own user, if any.
@@ -173,10 +160,7 @@ fn trusting(info: ConnectionInfo, options: &ConnectOptions) -> Result<Connection
     Client::build_with_tls(info, certificates)
         .map(|client| client.get_connection_info().clone())
         .map_err(|_| {
-            bad_file(
-                "the certificates for the cache",
-                "they are not a valid certificate and key",
-            )
+            bad_file("the certificates for the cache", "they are not a valid certificate and key")
         })
 }
 
@@ -199,14 +183,9 @@ fn certificates(options: &ConnectOptions) -> Result<Option<TlsCertificates>, Fai
         }
     };
     let root_cert = read(&options.ca, "CERTIFICATE")?;
-    let client_tls = match (
-        read(&options.cert, "CERTIFICATE")?,
-        read(&options.key, "PRIVATE KEY")?,
-    ) {
-        (Some(client_cert), Some(client_key)) => Some(ClientTlsConfig {
-            client_cert,
-            client_key,
-        }),
+    let client_tls = match (read(&options.cert, "CERTIFICATE")?, read(&options.key, "PRIVATE KEY")?)
+    {
+        (Some(client_cert), Some(client_key)) => Some(ClientTlsConfig { client_cert, client_key }),
         (None, None) => None,
         (Some(_), None) => {
             return Err(bad_file("--cache-cert", "its key is missing")
@@ -218,10 +197,7 @@ fn certificates(options: &ConnectOptions) -> Result<Option<TlsCertificates>, Fai
         }
     };
     let is_given = root_cert.is_some() || client_tls.is_some();
-    Ok(is_given.then_some(TlsCertificates {
-        client_tls,
-        root_cert,
-    }))
+    Ok(is_given.then_some(TlsCertificates { client_tls, root_cert }))
 }
 
 fn bad_file(what: &str, why: &str) -> Failure {
@@ -243,9 +219,7 @@ mod tests {
     #[test]
     fn a_cluster_is_a_list_of_hosts() {
         let url = "rediss+cluster://shop:p%40ss@a:1,[::1]:2,c/?protocol=resp3";
-        let Ok(Address::Cluster(nodes)) = parse(url) else {
-            panic!()
-        };
+        let Ok(Address::Cluster(nodes)) = parse(url) else { panic!() };
         assert_eq!(places(&nodes), ["a:1", "::1:2", "c:6379"]);
         for node in nodes {
             let settings = node.redis_settings();
@@ -259,19 +233,12 @@ mod tests {
     #[test]
     fn a_sentinel_has_a_user_of_its_own() {
         let url = "redis+sentinel://shop:pw@a,b:2/my%20shop/3?sentinel_user=guard&sentinel_password=s%26cret";
-        let Ok(Address::Sentinel(address)) = parse(url) else {
-            panic!()
-        };
+        let Ok(Address::Sentinel(address)) = parse(url) else { panic!() };
         assert_eq!(address.name, "my shop");
         assert_eq!(places(&address.sentinels), ["a:26379", "b:2"]);
-        let (own, primary) = (
-            address.sentinels[0].redis_settings(),
-            address.primary.redis_settings(),
-        );
-        assert_eq!(
-            (own.username(), own.password(), own.db()),
-            (Some("guard"), Some("s&cret"), 0)
-        );
+        let (own, primary) =
+            (address.sentinels[0].redis_settings(), address.primary.redis_settings());
+        assert_eq!((own.username(), own.password(), own.db()), (Some("guard"), Some("s&cret"), 0));
         assert_eq!(
             (primary.username(), primary.password(), primary.db()),
             (Some("shop"), Some("pw"), 3)
@@ -290,9 +257,7 @@ mod tests {
             "redis+sentinel://:s3cret@0.0.0.0:1/name",
             "redis://:s3cret@a/?protocol=9",
         ] {
-            let Err(failure) = parse(url) else {
-                panic!("{url}")
-            };
+            let Err(failure) = parse(url) else { panic!("{url}") };
             let text = format!("{failure} {:?}", failure.hint);
             assert!(!text.contains("s3cret"), "{text}");
             assert_eq!(failure.what, "the cache URL is not valid");

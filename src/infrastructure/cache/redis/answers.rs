@@ -65,15 +65,10 @@ impl<T> Answers<T> {
 
     /// The answer of each key, and why the job ended early.
     pub(super) fn finish(self) -> (Vec<Answer<T>>, Option<Failure>) {
-        let why = self
-            .fatal
-            .as_ref()
-            .map_or("no answer", |fatal| fatal.why.as_str());
+        let why = self.fatal.as_ref().map_or("no answer", |fatal| fatal.why.as_str());
         let unknown = || Answer::Unknown(why.to_owned());
         let answers = self.answers.into_iter();
-        let answers = answers
-            .map(|answer| answer.unwrap_or_else(unknown))
-            .collect();
+        let answers = answers.map(|answer| answer.unwrap_or_else(unknown)).collect();
         (answers, self.fatal)
     }
 }

@@ -66,10 +66,7 @@ fn of_several(nodes: &[Arc<Node>], each: Vec<Vec<Finding>>) -> Vec<Finding> {
                 true => finding.text.clone(),
                 false => format!("{place}: {}", finding.text),
             };
-            findings.push(Finding {
-                text,
-                ..finding.clone()
-            });
+            findings.push(Finding { text, ..finding.clone() });
         }
     }
     // Group by check, in the order for a single server.
@@ -94,22 +91,15 @@ async fn together(servers: &Servers) -> Vec<Finding> {
 
 async fn of_sentinels(sentinels: &Sentinels) -> Finding {
     let all = sentinels.health().await;
-    let silent: Vec<String> = all
-        .iter()
-        .filter_map(|(place, why)| Some(format!("{place}: {}", why.as_ref()?)))
-        .collect();
+    let silent: Vec<String> =
+        all.iter().filter_map(|(place, why)| Some(format!("{place}: {}", why.as_ref()?))).collect();
     let (name, place) = (shown(sentinels.name()), sentinels.primary().peer.place());
     if silent.is_empty() {
-        let text = format!(
-            "{} name {place} as the primary of {name}",
-            count(all.len(), "sentinel")
-        );
+        let text =
+            format!("{} name {place} as the primary of {name}", count(all.len(), "sentinel"));
         return Finding::ok("cache sentinels", text);
     }
-    let text = format!(
-        "{place} is the primary of {name}; no answer from {}",
-        silent.join(", ")
-    );
+    let text = format!("{place} is the primary of {name}; no answer from {}", silent.join(", "));
     Finding::warning("cache sentinels", text)
         .hint("one that answers is enough to notice a failover")
 }
@@ -163,11 +153,7 @@ fn findings(
     let is_read_only = writes.is_some_and(|error| error.code() == Some("READONLY"));
     findings.push(role(&info, is_read_only));
     let is_said = is_read_only && info.get("role").is_some();
-    findings.extend(
-        writes
-            .filter(|_| !is_said)
-            .map(|error| takes_no_writes(node, error)),
-    );
+    findings.extend(writes.filter(|_| !is_said).map(|error| takes_no_writes(node, error)));
     findings.extend(no_documents);
     findings.extend(denied(questions, &rights));
     findings.push(memory(&info));
@@ -176,24 +162,16 @@ fn findings(
 }
 
 fn reached(place: &str, info: &Info, took: Duration) -> Finding {
-    let mode = ["redis_mode", "server_mode"]
-        .into_iter()
-        .find_map(|name| info.get(name));
+    let mode = ["redis_mode", "server_mode"].into_iter().find_map(|name| info.get(name));
     let what = match mode {
         Some(mode) => format!("{}, {mode}", version(info)),
         None => format!("version {}", info.unknown()),
     };
-    Finding::ok(
-        "cache",
-        format!("{place} answers in {} ms: {what}", took.as_millis()),
-    )
+    Finding::ok("cache", format!("{place} answers in {} ms: {what}", took.as_millis()))
 }
 
 /// A finding for a server that refuses all writes.
 fn takes_no_writes(node: &Node, error: &RedisError) -> Finding {
-    let failure = node
-        .peer
-        .refusal(error)
-        .unwrap_or_else(|| node.peer.not_ready(error));
+    let failure = node.peer.refusal(error).unwrap_or_else(|| node.peer.not_ready(error));
     Finding::of("cache writes", &failure)
 }

@@ -80,11 +80,7 @@ impl RedisCache {
 
     /// Keys per script: all of them; in a cluster, one.
     fn together<'k>(&self, keys: &'k [&'k [u8]]) -> impl Iterator<Item = &'k [&'k [u8]]> {
-        keys.chunks(if self.is_cluster() {
-            1
-        } else {
-            keys.len().max(1)
-        })
+        keys.chunks(if self.is_cluster() { 1 } else { keys.len().max(1) })
     }
 
     async fn claim_together(

@@ -74,9 +74,7 @@ impl Cluster {
 
     /// The cluster of a node.
     pub(super) async fn of(mut node: Node) -> Result<Self, Failure> {
-        let timeout = node
-            .glance_at(&["CONFIG", "GET", "cluster-node-timeout"])
-            .await;
+        let timeout = node.glance_at(&["CONFIG", "GET", "cluster-node-timeout"]).await;
         let millis = match timeout {
             Ok(reply) => setting(reply, "cluster-node-timeout"),
             // CONFIG may be denied.
@@ -261,8 +259,7 @@ impl Cluster {
         let primaries: Vec<(String, Arc<Node>)> = {
             let map = self.map();
             let all = map.primaries.iter();
-            all.map(|primary| (primary.id.clone(), Arc::clone(&primary.node)))
-                .collect()
+            all.map(|primary| (primary.id.clone(), Arc::clone(&primary.node))).collect()
         };
         let seen = join_all(primaries.iter().map(|(_, node)| node.patient_incarnation())).await;
         let vanished: Vec<Arc<Node>> = {

@@ -71,13 +71,8 @@ pub(super) fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
         }
         (Value::Collection(Collection::Hash, fields), Mode::Refresh, Some(name)) => {
             let ours = fields.iter().find(|(field, _)| *field == name.as_bytes());
-            pipe.cmd("EVAL")
-                .arg(SET_HASH_UNLESS_NEWER)
-                .arg(1)
-                .arg(entry.key);
-            pipe.arg(in_script)
-                .arg(name)
-                .arg(ours.map_or(&b""[..], |(_, value)| value));
+            pipe.cmd("EVAL").arg(SET_HASH_UNLESS_NEWER).arg(1).arg(entry.key);
+            pipe.arg(in_script).arg(name).arg(ours.map_or(&b""[..], |(_, value)| value));
             for (field, value) in fields.iter() {
                 pipe.arg(field).arg(value);
             }
@@ -144,9 +139,9 @@ pub(super) fn judge(
             refused.map_or(Judged::Done(WriteOutcome::Stored), Judged::Refused)
         }
         // Commands of an unfinished transaction are not executed.
-        Some(Reply::SimpleString(word)) if word == "QUEUED" => Judged::Done(WriteOutcome::Unknown(
-            "the server only queued it".to_owned(),
-        )),
+        Some(Reply::SimpleString(word)) if word == "QUEUED" => {
+            Judged::Done(WriteOutcome::Unknown("the server only queued it".to_owned()))
+        }
         Some(_) => Judged::Done(WriteOutcome::Stored),
     }
 }
@@ -154,11 +149,9 @@ pub(super) fn judge(
 pub(super) fn longest_part(entry: Entry<'_>) -> usize {
     let value = match entry.value {
         Value::Text(text) | Value::Json(text) => text.len(),
-        Value::Collection(_, pairs) => pairs
-            .iter()
-            .map(|(f, v)| f.len().max(v.len()))
-            .max()
-            .unwrap_or(0),
+        Value::Collection(_, pairs) => {
+            pairs.iter().map(|(f, v)| f.len().max(v.len())).max().unwrap_or(0)
+        }
     };
     value.max(entry.key.len())
 }

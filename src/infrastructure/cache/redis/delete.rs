@@ -78,18 +78,14 @@ impl RedisCache {
                     pipe.arg(text);
                 }
                 (_, value) => {
-                    let fingerprint = fingerprints[n]
-                        .clone()
-                        .unwrap_or_else(|| fingerprint(value));
+                    let fingerprint = fingerprints[n].clone().unwrap_or_else(|| fingerprint(value));
                     pipe.cmd("EVAL").arg(&script).arg(1).arg(entry.key);
                     pipe.arg(fingerprint);
                 }
             }
         };
         let commands = if matches!(way, Way::Script) { 1 } else { 2 };
-        let replies = self
-            .ask(entries().map(|entry| entry.key).collect(), commands, add)
-            .await?;
+        let replies = self.ask(entries().map(|entry| entry.key).collect(), commands, add).await?;
         let answers: Result<Vec<i64>, RedisError> = replies.into_iter().map(number).collect();
         Ok(answers.map(|answers| answers.chunks(commands).map(outcome).collect()))
     }

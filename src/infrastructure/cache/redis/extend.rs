@@ -110,15 +110,9 @@ impl RedisCache {
                 pipe.arg(ttl.millis_for(entry.key).unwrap_or(SCRIPT_NEVER));
             }
         };
-        let keys = chunks
-            .iter()
-            .map(|chunk| entries[chunk.start].key)
-            .collect();
+        let keys = chunks.iter().map(|chunk| entries[chunk.start].key).collect();
         let same = lists(self.ask(keys, 1, add).await?, picks.len());
-        let bytes: usize = entries
-            .iter()
-            .map(|entry| entry.key.len() + KEY_BYTES)
-            .sum();
+        let bytes: usize = entries.iter().map(|entry| entry.key.len() + KEY_BYTES).sum();
         let sent = (bytes + chunks.len() * SCRIPT_CALL_BYTES) as u64;
         Ok(same.map(|same| {
             let equal = same.iter().map(|one| *one == Reply::Int(1)).collect();

@@ -63,10 +63,7 @@ impl Node {
     /// replica. If unknown, a hash of its address.
     pub(super) async fn incarnation(&self) -> RedisResult<u64> {
         let mut info = pipe();
-        info.cmd("INFO")
-            .arg("server")
-            .cmd("INFO")
-            .arg("replication");
+        info.cmd("INFO").arg("server").cmd("INFO").arg("replication");
         let mut hasher = DefaultHasher::new();
         self.peer.place().hash(&mut hasher);
         for reply in self.glance(&info).await?.into_iter().flatten() {
@@ -114,9 +111,8 @@ fn greeting(hello: Option<RedisResult<Reply>>, info: Option<RedisResult<Reply>>)
     let mut hello = hello
         .and_then(|hello| redis::from_redis_value::<HashMap<String, Reply>>(hello).ok())
         .unwrap_or_default();
-    let info: Option<String> = info
-        .and_then(Result::ok)
-        .and_then(|info| redis::from_redis_value(info).ok());
+    let info: Option<String> =
+        info.and_then(Result::ok).and_then(|info| redis::from_redis_value(info).ok());
     let info = info.unwrap_or_default();
     let mut says = |name: &str, in_info: &str| -> Option<String> {
         let said = hello.remove(name);

@@ -27,27 +27,17 @@ fn together(mut all: Vec<Headroom>, shares: &[f64]) -> Headroom {
     let mut least: Option<u64> = None;
     for (one, share) in all.into_iter().zip(shares) {
         if let Err(why) = one.max.as_ref().and(one.used.as_ref()) {
-            return Headroom {
-                max: Err(why.clone()),
-                policy: one.policy,
-                used,
-            };
+            return Headroom { max: Err(why.clone()), policy: one.policy, used };
         }
         // How much fits in total until this server is full.
-        let free = one
-            .free()
-            .map(|free| (free as f64 / share.max(f64::EPSILON)) as u64);
+        let free = one.free().map(|free| (free as f64 / share.max(f64::EPSILON)) as u64);
         if let Some(free) = free.filter(|free| least.is_none_or(|least| *free < least)) {
             least = Some(free);
             policy = one.policy;
         }
     }
     let max = |used: &u64| least.map(|free| used.saturating_add(free));
-    Headroom {
-        max: used.as_ref().map(max).map_err(Clone::clone),
-        used,
-        policy,
-    }
+    Headroom { max: used.as_ref().map(max).map_err(Clone::clone), used, policy }
 }
 
 async fn headroom(node: &Node) -> Headroom {
@@ -62,11 +52,7 @@ async fn headroom(node: &Node) -> Headroom {
         Err(why) => return Headroom::unknown(&why),
     };
     let figure = |name: &str| info_line(&info, name).ok_or_else(|| format!("INFO has no {name}"));
-    let bytes = |name: &str| {
-        figure(name)?
-            .parse()
-            .map_err(|_| format!("{name} is not a number"))
-    };
+    let bytes = |name: &str| figure(name)?.parse().map_err(|_| format!("{name} is not a number"));
     Headroom {
         used: bytes("used_memory"),
         max: bytes("maxmemory").map(|max: u64| (max > 0).then_some(max)),
@@ -79,11 +65,7 @@ mod tests {
     use super::*;
 
     fn of(used: u64, max: Option<u64>, policy: &str) -> Headroom {
-        Headroom {
-            used: Ok(used),
-            max: Ok(max),
-            policy: Ok(policy.to_owned()),
-        }
+        Headroom { used: Ok(used), max: Ok(max), policy: Ok(policy.to_owned()) }
     }
 
     #[test]

@@ -26,10 +26,7 @@ struct State {
 
 impl Health {
     pub(super) fn new(give_up_after: Duration) -> Self {
-        Self {
-            give_up_after,
-            state: Mutex::default(),
-        }
+        Self { give_up_after, state: Mutex::default() }
     }
 
     /// Whether no answer is overdue.

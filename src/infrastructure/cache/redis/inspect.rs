@@ -47,8 +47,7 @@ impl RedisCache {
             }
             standings.push(standing);
         }
-        self.compare(batch, form, &undecided, &mut standings)
-            .await?;
+        self.compare(batch, form, &undecided, &mut standings).await?;
         Ok(standings)
     }
 

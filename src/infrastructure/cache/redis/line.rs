@@ -25,10 +25,7 @@ pub(super) struct Link {
 
 impl Default for Line {
     fn default() -> Self {
-        Self {
-            link: Mutex::default(),
-            turns: Semaphore::new(ALL_TURNS as usize),
-        }
+        Self { link: Mutex::default(), turns: Semaphore::new(ALL_TURNS as usize) }
     }
 }
 

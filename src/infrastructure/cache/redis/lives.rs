@@ -27,11 +27,7 @@ impl Past {
         let Some(life) = self.lives.get_mut(&id) else {
             if let Some(incarnation) = now {
                 let node = Arc::clone(node);
-                let life = Life {
-                    node,
-                    incarnation,
-                    silent: false,
-                };
+                let life = Life { node, incarnation, silent: false };
                 self.lives.insert(id, life);
             }
             return;

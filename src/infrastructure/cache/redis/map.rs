@@ -32,10 +32,7 @@ impl Primary {
 
 impl Default for Map {
     fn default() -> Self {
-        Self {
-            owners: vec![None; SLOTS],
-            primaries: Vec::new(),
-        }
+        Self { owners: vec![None; SLOTS], primaries: Vec::new() }
     }
 }
 
@@ -91,8 +88,7 @@ impl Map {
         let is_node = |primary: &Primary| Arc::ptr_eq(&primary.node, &node);
         let owner = self.primaries.iter().position(is_node).unwrap_or_else(|| {
             // The next map has its id.
-            self.primaries
-                .push(Primary::new(Arc::clone(&node), String::new()));
+            self.primaries.push(Primary::new(Arc::clone(&node), String::new()));
             self.primaries.len() - 1
         });
         self.owners[slot] = u16::try_from(owner).ok();
@@ -127,14 +123,8 @@ impl Map {
         for owner in self.owners.iter().flatten() {
             is_owner[usize::from(*owner)] = true;
         }
-        let owners = self
-            .primaries
-            .iter()
-            .zip(is_owner)
-            .filter(|(_, owns)| *owns);
-        owners
-            .map(|(primary, _)| Arc::clone(&primary.node))
-            .collect()
+        let owners = self.primaries.iter().zip(is_owner).filter(|(_, owns)| *owns);
+        owners.map(|(primary, _)| Arc::clone(&primary.node)).collect()
     }
 
     /// Number of assigned slots, or of this node's.
@@ -148,14 +138,9 @@ impl Map {
     /// How many primaries were replicas in another map.
     pub(super) fn promoted_since(&self, old: &Self) -> usize {
         let was_primary = |id: &String| old.primaries.iter().any(|primary| primary.id == *id);
-        let was_replica = |id| {
-            old.primaries
-                .iter()
-                .any(|primary| primary.replicas.contains(id))
-        };
+        let was_replica = |id| old.primaries.iter().any(|primary| primary.replicas.contains(id));
         let ids = self.primaries.iter().map(|primary| &primary.id);
-        ids.filter(|id| was_replica(*id) && !was_primary(id))
-            .count()
+        ids.filter(|id| was_replica(*id) && !was_primary(id)).count()
     }
 }
 
@@ -177,12 +162,7 @@ impl Member {
         };
         let id = fields.next().and_then(text);
         // A node without a host name still has an address.
-        let mut more = fields
-            .next()
-            .map(items)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(text);
+        let mut more = fields.next().map(items).unwrap_or_default().into_iter().filter_map(text);
         let mut address = || more.by_ref().skip_while(|name| name != "ip").nth(1);
         let host = match host.as_deref() {
             Some("?") => address().unwrap_or_else(|| asked.to_owned()),

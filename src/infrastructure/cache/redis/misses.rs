@@ -43,14 +43,8 @@ impl RedisCache {
                         let is = format!("{was}{missing}");
                         let value = is.clone();
                         // Also if no answer comes: the setting may have changed.
-                        changed.push(Changed {
-                            node: Arc::clone(&node),
-                            was,
-                            is,
-                        });
-                        set(&node, &value)
-                            .await
-                            .map_err(|why| not_set(&place, &why))
+                        changed.push(Changed { node: Arc::clone(&node), was, is });
+                        set(&node, &value).await.map_err(|why| not_set(&place, &why))
                     }
                     missing => Err(off(&place, &was, &missing)),
                 },
@@ -82,10 +76,7 @@ impl RedisCache {
 
 /// The misses of one server, until the connection is lost.
 async fn events(node: &Arc<Node>) -> Result<BoxStream<'static, Result<Vec<u8>, Failure>>, Failure> {
-    let channel = format!(
-        "__keyevent@{}__:keymiss",
-        node.peer.info.redis_settings().db()
-    );
+    let channel = format!("__keyevent@{}__:keymiss", node.peer.info.redis_settings().db());
     let heard = node.subscribe(&channel).await.map_err(|error| {
         let failure = node.peer.connect_failure(&error);
         match error.code() {
@@ -96,9 +87,7 @@ async fn events(node: &Arc<Node>) -> Result<BoxStream<'static, Result<Vec<u8>, F
             _ => failure,
         }
     })?;
-    let gone = node
-        .peer
-        .no_answer("the connection was lost while listening for misses");
+    let gone = node.peer.no_answer("the connection was lost while listening for misses");
     let keys = heard.map(|message| Ok(message.get_payload_bytes().to_vec()));
     Ok(keys.chain(stream::once(async { Err(gone) })).boxed())
 }
@@ -127,10 +116,7 @@ async fn setting(node: &Node) -> Result<Known<String>, Failure> {
 }
 
 fn missing(setting: &str) -> String {
-    NEEDED
-        .iter()
-        .filter(|flag| !setting.contains(**flag))
-        .collect()
+    NEEDED.iter().filter(|flag| !setting.contains(**flag)).collect()
 }
 
 async fn set(node: &Node, value: &str) -> Known<()> {

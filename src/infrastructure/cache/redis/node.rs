@@ -75,9 +75,7 @@ impl Node {
     ) -> Result<Self, Failure> {
         let client = Client::open(info).map_err(|_| invalid_url("it cannot be parsed"))?;
         Ok(Self {
-            peer: Peer {
-                info: client.get_connection_info().clone(),
-            },
+            peer: Peer { info: client.get_connection_info().clone() },
             client,
             health: Health::new(give_up_after),
             lines: (0..connections).map(|_| Line::default()).collect(),
@@ -91,10 +89,8 @@ impl Node {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let mut connection = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
+        let mut connection =
+            self.client.get_multiplexed_async_connection_with_config(&config).await?;
         // Reads must not count as use for eviction. Servers before 7.2 do not know the command.
         let mut no_touch = pipe();
         no_touch.cmd("CLIENT").arg("NO-TOUCH").arg("ON");
@@ -151,10 +147,7 @@ impl Node {
                 line.broke(generation).await;
                 let gone = self.health.silent(asked, || self.peer.lost(&error));
                 Err(match gone {
-                    Some(failure) => Lost::Server {
-                        failure,
-                        sent: true,
-                    },
+                    Some(failure) => Lost::Server { failure, sent: true },
                     None => Lost::Answer(words(&error)),
                 })
             }
@@ -166,10 +159,7 @@ impl Node {
         let asked = Instant::now();
         // Held while connecting: other batches wait for the same connection.
         let mut link = line.link.lock().await;
-        let refused = |failure| Lost::Server {
-            failure,
-            sent: false,
-        };
+        let refused = |failure| Lost::Server { failure, sent: false };
         // Waiting on an open connection would be useless.
         if let Some(failure) = self.health.gone() {
             return Err(refused(failure));
@@ -217,10 +207,7 @@ impl Node {
                 "allow MULTI and EXEC (ACL: +multi +exec); where a proxy does not know them, \
                  give the server's own URL, or store the strategy as value = \"object\"",
             );
-            return Err(Lost::Server {
-                failure,
-                sent: false,
-            });
+            return Err(Lost::Server { failure, sent: false });
         }
         self.has_transactions.store(true, Ordering::Relaxed);
         Ok(())

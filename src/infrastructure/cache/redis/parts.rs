@@ -59,12 +59,7 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) fn new(node: Arc<Node>, picks: Picks, losses: u32) -> Self {
-        Self {
-            node,
-            picks,
-            losses,
-            asking: false,
-        }
+        Self { node, picks, losses, asking: false }
     }
 }
 
@@ -75,10 +70,7 @@ pub(super) fn asking(keys: Vec<(usize, Arc<Node>)>) -> Vec<Part> {
         let part = parts.iter_mut().find(|part| Arc::ptr_eq(&part.node, &node));
         match part.map(|part| &mut part.picks) {
             Some(Picks::Some(list)) => list.push(i),
-            _ => parts.push(Part {
-                asking: true,
-                ..Part::new(node, Picks::Some(vec![i]), 0)
-            }),
+            _ => parts.push(Part { asking: true, ..Part::new(node, Picks::Some(vec![i]), 0) }),
         }
     }
     parts

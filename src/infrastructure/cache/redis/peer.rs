@@ -47,10 +47,8 @@ impl Peer {
             );
         }
         let tls = matches!(self.info.addr(), ConnectionAddr::TcpTls { .. });
-        if matches!(
-            error.kind(),
-            ErrorKind::Client | ErrorKind::InvalidClientConfig
-        ) || error.detail().is_some_and(|d| d.contains("DB index"))
+        if matches!(error.kind(), ErrorKind::Client | ErrorKind::InvalidClientConfig)
+            || error.detail().is_some_and(|d| d.contains("DB index"))
         {
             return Failure::new(
                 FailureKind::Config,
@@ -132,10 +130,7 @@ impl Peer {
     pub(super) fn lost(&self, error: &RedisError) -> Failure {
         let mut failure = self.connect_failure(error);
         failure.kind = FailureKind::CacheUnreachable;
-        failure.what = format!(
-            "lost the cache at {} in the middle of the run",
-            self.place()
-        );
+        failure.what = format!("lost the cache at {} in the middle of the run", self.place());
         failure
     }
 
@@ -179,14 +174,8 @@ fn certificate_hint(error: &RedisError) -> Option<&'static str> {
             "CaUsedAsEndEntity",
             "the server uses a CA certificate as its own: give it a certificate signed by the CA (CA:FALSE)",
         ),
-        (
-            "NotValidForName",
-            "use the host name in the server's certificate",
-        ),
-        (
-            "not valid for name",
-            "use the host name in the server's certificate",
-        ),
+        ("NotValidForName", "use the host name in the server's certificate"),
+        ("not valid for name", "use the host name in the server's certificate"),
         ("Expired", "renew the server's certificate"),
         ("expired", "renew the server's certificate"),
         (

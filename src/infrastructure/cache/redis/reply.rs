@@ -100,10 +100,7 @@ pub(super) fn pairs(reply: Reply) -> Vec<(Vec<u8>, Vec<u8>)> {
 pub(super) fn items(reply: Reply) -> Vec<Reply> {
     match reply {
         Reply::Array(items) => items,
-        Reply::Map(pairs) => pairs
-            .into_iter()
-            .flat_map(|(name, value)| [name, value])
-            .collect(),
+        Reply::Map(pairs) => pairs.into_iter().flat_map(|(name, value)| [name, value]).collect(),
         _ => Vec::new(),
     }
 }

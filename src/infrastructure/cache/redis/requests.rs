@@ -45,10 +45,7 @@ impl<F: Fn(&mut Pipeline, usize) + Sync> Job for Requests<'_, F> {
         let is_for_now = |error: &&RedisError| {
             is_transient(error) || matches!(error.code(), Some("MOVED" | "ASK" | "READONLY"))
         };
-        let error = errors()
-            .find(is_for_now)
-            .or_else(|| errors().next())
-            .cloned();
+        let error = errors().find(is_for_now).or_else(|| errors().next()).cloned();
         (own, error)
     }
 
@@ -73,11 +70,7 @@ impl RedisCache {
     where
         F: Fn(&mut Pipeline, usize) + Sync,
     {
-        let requests = Requests {
-            keys,
-            commands,
-            add,
-        };
+        let requests = Requests { keys, commands, add };
         let mut answers = router::run(&self.servers, &requests).await;
         if let Some(failure) = answers.fatal.take().or(answers.failure.take()) {
             return Err(failure);
@@ -107,7 +100,6 @@ impl RedisCache {
     where
         F: Fn(&mut Pipeline) + Sync,
     {
-        self.ask(vec![key], commands, |pipe: &mut Pipeline, _| add(pipe))
-            .await
+        self.ask(vec![key], commands, |pipe: &mut Pipeline, _| add(pipe)).await
     }
 }

@@ -334,9 +334,8 @@ fn lacking<'a, 'p: 'a>(
             None => needs.push((question.need, vec![question.command])),
         }
     }
-    let shown = needs
-        .iter()
-        .map(|(need, commands)| format!("{} for {}", commands.join(", "), need));
+    let shown =
+        needs.iter().map(|(need, commands)| format!("{} for {}", commands.join(", "), need));
     let text = shown.collect::<Vec<_>>().join("; ");
     (!allow.is_empty()).then(|| (text, allow.join(" ")))
 }

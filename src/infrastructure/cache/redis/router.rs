@@ -46,11 +46,7 @@ struct Router<'r, J: Job> {
 
 /// Runs a job until each of its keys has an answer.
 pub(super) async fn run<J: Job>(servers: &Servers, job: &J) -> Answers<J::Answer> {
-    let router = Router {
-        servers,
-        job,
-        answers: Mutex::new(Answers::new(job.len())),
-    };
+    let router = Router { servers, job, answers: Mutex::new(Answers::new(job.len())) };
     let parts = router.route(Picks::Run(0..job.len()), 0).into_iter();
     join_all(parts.map(|part| router.deliver(part))).await;
     into_inner(router.answers)
@@ -141,9 +137,7 @@ impl<J: Job> Router<'_, J> {
                 replies.next();
             }
             let (answer, error) = self.job.read(i, &mut replies);
-            let course = error
-                .as_ref()
-                .map(|error| course(self.servers, &part.node, error));
+            let course = error.as_ref().map(|error| course(self.servers, &part.node, error));
             match course {
                 Some(Course::Later) => {
                     rest.later.push(i);
@@ -196,11 +190,7 @@ impl<J: Job> Router<'_, J> {
             again.extend(self.route(Picks::Some(rest.moved), 0));
             again.extend(asking(rest.asked));
         }
-        if self.is_over() {
-            VecDeque::new()
-        } else {
-            again
-        }
+        if self.is_over() { VecDeque::new() } else { again }
     }
 
     /// Refuses keys that a server has put off for too long.
@@ -225,9 +215,7 @@ impl<J: Job> Router<'_, J> {
         }
         let failure = gone.unwrap_or_else(|| node.peer.not_ready(error));
         let mut answers = self.answers();
-        answers.refuse(&Picks::Some(later.to_vec()), &words(error), || {
-            failure.clone()
-        });
+        answers.refuse(&Picks::Some(later.to_vec()), &words(error), || failure.clone());
         let whole = is_down && error.detail() == Some("The cluster is down");
         if whole || !can_change || self.servers.are_gone() {
             answers.end(failure);
@@ -240,8 +228,7 @@ impl<J: Job> Router<'_, J> {
         if sent {
             self.answers().doubt(&part.picks);
         } else if failure.kind == FailureKind::CacheDenied {
-            self.answers()
-                .refuse(&part.picks, &failure.why, || failure.clone());
+            self.answers().refuse(&part.picks, &failure.why, || failure.clone());
         }
         if !self.servers.can_change() {
             self.answers().end(failure);
@@ -255,8 +242,7 @@ impl<J: Job> Router<'_, J> {
         for again in here {
             if failure.kind == FailureKind::CacheUnreachable && !self.servers.are_gone() {
                 let why = failure.to_string();
-                self.answers()
-                    .refuse(&again.picks, &why, || failure.clone());
+                self.answers().refuse(&again.picks, &why, || failure.clone());
             } else {
                 self.answers().end(failure.clone());
             }

@@ -97,9 +97,7 @@ impl Sentinels {
         let is_current = || {
             let current = lock(&self.current);
             let info = neighbour(&self.primary, &word.host, word.port);
-            current
-                .as_ref()
-                .is_some_and(|node| *node.peer.info.addr() == *info.addr())
+            current.as_ref().is_some_and(|node| *node.peer.info.addr() == *info.addr())
         };
         if is_current() {
             return Ok(());
@@ -117,10 +115,7 @@ impl Sentinels {
         })?;
         if greeting.is_replica {
             let what = format!("{} has no primary now", shown(&self.name));
-            let why = format!(
-                "the sentinels name {}, which is a replica",
-                node.peer.place()
-            );
+            let why = format!("the sentinels name {}, which is a replica", node.peer.place());
             return Err(Failure::new(FailureKind::CacheRefused, what, why)
                 .hint("see SENTINEL MASTERS, and the logs of the sentinels"));
         }
@@ -174,9 +169,7 @@ impl Sentinels {
 
     fn understand(&self, node: &Node, answer: RedisResult<Replies>) -> Result<Word, Failure> {
         let place = node.peer.place();
-        let mut replies = answer
-            .map_err(|error| no_sentinel(node, &error))?
-            .into_iter();
+        let mut replies = answer.map_err(|error| no_sentinel(node, &error))?.into_iter();
         let address = match replies.next() {
             Some(Ok(Reply::Nil)) => {
                 let what = format!("the sentinels know no primary named {}", shown(&self.name));
@@ -192,9 +185,8 @@ impl Sentinels {
             return Err(Failure::new(FailureKind::CacheUnreachable, what, ""));
         };
         let more = replies.next().and_then(Result::ok);
-        let more: Vec<(String, String)> = more
-            .and_then(|more| redis::from_redis_value(more).ok())
-            .unwrap_or_default();
+        let more: Vec<(String, String)> =
+            more.and_then(|more| redis::from_redis_value(more).ok()).unwrap_or_default();
         let says = |name: &str| {
             let found = more.iter().find(|(field, _)| field == name);
             found.map(|(_, value)| value.as_str())
@@ -282,10 +274,7 @@ fn no_sentinel(node: &Node, error: &RedisError) -> Failure {
             "put the sentinels' user and password at the end of the URL: ?sentinel_user=USER&sentinel_password=PASSWORD",
         );
     }
-    if error
-        .detail()
-        .is_some_and(|detail| detail.contains("unknown command"))
-    {
+    if error.detail().is_some_and(|detail| detail.contains("unknown command")) {
         let hint = "write redis:// for a single server, or give the sentinels' port (26379)";
         return other_kind(&place, "it is not a sentinel", hint);
     }

@@ -95,12 +95,8 @@ pub(super) fn memory(info: &Info) -> Finding {
     }
     let policy = info.get("maxmemory_policy").unwrap_or("policy not known");
     let share = used as f64 / max as f64;
-    let text = format!(
-        "{} of {} used ({:.0}%), {policy}{evicted}",
-        size(used),
-        size(max),
-        share * 100.0
-    );
+    let text =
+        format!("{} of {} used ({:.0}%), {policy}{evicted}", size(used), size(max), share * 100.0);
     if policy == "noeviction" && share > NEARLY_FULL {
         return Finding::warning(CHECK, text).hint(MAKE_ROOM);
     }
@@ -109,22 +105,15 @@ pub(super) fn memory(info: &Info) -> Finding {
 
 pub(super) fn persistence(info: &Info) -> Finding {
     const CHECK: &str = "cache persistence";
-    let status = [
-        "rdb_last_bgsave_status",
-        "aof_last_write_status",
-        "aof_last_bgrewrite_status",
-    ];
-    let known = status
-        .into_iter()
-        .filter_map(|name| Some((name, info.get(name)?)));
+    let status = ["rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status"];
+    let known = status.into_iter().filter_map(|name| Some((name, info.get(name)?)));
     let known: Vec<(&str, &str)> = known.collect();
     if known.is_empty() {
         return Finding::ok(CHECK, info.unknown());
     }
     let failing = known.iter().filter(|(_, status)| *status != "ok");
-    let failing: Vec<String> = failing
-        .map(|(name, status)| format!("{name} is {status}"))
-        .collect();
+    let failing: Vec<String> =
+        failing.map(|(name, status)| format!("{name} is {status}")).collect();
     if failing.is_empty() {
         return Finding::ok(CHECK, "its last saves succeeded");
     }

@@ -15,9 +15,7 @@ pub(super) fn slot(key: &[u8]) -> u16 {
 /// CRC-16/XMODEM.
 fn crc16(bytes: &[u8]) -> u16 {
     const TABLE: [u16; 256] = table();
-    bytes.iter().fold(0, |crc: u16, byte| {
-        (crc << 8) ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)]
-    })
+    bytes.iter().fold(0, |crc: u16, byte| (crc << 8) ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)])
 }
 
 const fn table() -> [u16; 256] {
@@ -27,11 +25,7 @@ const fn table() -> [u16; 256] {
         let mut crc = (byte as u16) << 8;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 0x8000 == 0 {
-                crc << 1
-            } else {
-                (crc << 1) ^ 0x1021
-            };
+            crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
             bit += 1;
         }
         table[byte] = crc;

@@ -61,11 +61,7 @@ pub(super) async fn ask(node: &Node, question: &Cmd) -> (RedisResult<Reply>, Opt
     };
     let answer = in_time(question.query_async(&mut connection)).await;
     // Drop the connection after a late answer.
-    if answer
-        .as_ref()
-        .err()
-        .is_none_or(|error| error.code().is_some())
-    {
+    if answer.as_ref().err().is_none_or(|error| error.code().is_some()) {
         *watch = Some(connection);
     }
     (answer, Some(asked.elapsed()))

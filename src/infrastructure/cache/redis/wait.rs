@@ -25,11 +25,7 @@ pub(super) struct Wait {
 
 impl Wait {
     pub(super) fn new() -> Self {
-        Self {
-            backoff: Backoff::new(FIRST_RETRY, MAX_RETRY_PAUSE),
-            since: Instant::now(),
-            hops: 0,
-        }
+        Self { backoff: Backoff::new(FIRST_RETRY, MAX_RETRY_PAUSE), since: Instant::now(), hops: 0 }
     }
 
     pub(super) fn progress(&mut self) {

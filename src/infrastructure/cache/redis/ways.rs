@@ -12,8 +12,6 @@ impl Ways {
     }
 
     pub(super) fn is_refused(&self, at: usize) {
-        let _ = self
-            .0
-            .compare_exchange(at, at + 1, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.0.compare_exchange(at, at + 1, Ordering::Relaxed, Ordering::Relaxed);
     }
 }

@@ -42,10 +42,7 @@ impl Job for Write<'_> {
         i: usize,
         replies: &mut impl Iterator<Item = RedisResult<Reply>>,
     ) -> (WriteOutcome, Option<RedisError>) {
-        let count = self
-            .batch
-            .get(i)
-            .map_or(0, |entry| commands::count(entry, self.how));
+        let count = self.batch.get(i).map_or(0, |entry| commands::count(entry, self.how));
         match judge(replies, count) {
             Judged::Done(outcome) => (outcome, None),
             Judged::Refused(error) => (WriteOutcome::Failed(words(&error)), Some(error)),
@@ -83,10 +80,7 @@ impl RedisCache {
             Answer::Refused(why) => WriteOutcome::Failed(why),
             Answer::Unknown(why) => WriteOutcome::Unknown(why),
         };
-        Written {
-            fatal,
-            ..Written::new(answers.into_iter().map(outcome).collect())
-        }
+        Written { fatal, ..Written::new(answers.into_iter().map(outcome).collect()) }
     }
 }
 

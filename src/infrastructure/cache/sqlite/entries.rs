@@ -29,11 +29,7 @@ pub(super) async fn read(connection: &mut SqliteConnection, key: &[u8]) -> Done<
             .bind(now_millis())
             .fetch_optional(connection)
             .await?;
-    Ok(row.map(|(kind, value, expires_at)| Row {
-        kind,
-        value,
-        expires_at,
-    }))
+    Ok(row.map(|(kind, value, expires_at)| Row { kind, value, expires_at }))
 }
 
 /// The next keys with a prefix, in order.
@@ -42,12 +38,7 @@ pub(super) async fn scan(
     after: &[u8],
     prefix: &[u8],
 ) -> Done<Vec<Vec<u8>>> {
-    query_scalar(SCAN)
-        .bind(after)
-        .bind(prefix)
-        .bind(now_millis())
-        .fetch_all(connection)
-        .await
+    query_scalar(SCAN).bind(after).bind(prefix).bind(now_millis()).fetch_all(connection).await
 }
 
 pub(super) async fn store(

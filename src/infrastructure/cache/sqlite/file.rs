@@ -103,13 +103,11 @@ impl CacheFile {
             return Ok(());
         }
         tracing::warn!(file = %self, "the cache file was deleted, moved or replaced");
-        self.open_again(connection)
-            .await
-            .map_err(|failure| Failure {
-                kind: FailureKind::CacheRefused,
-                what: format!("lost the cache file {self} in the middle of the run"),
-                ..failure
-            })?;
+        self.open_again(connection).await.map_err(|failure| Failure {
+            kind: FailureKind::CacheRefused,
+            what: format!("lost the cache file {self} in the middle of the run"),
+            ..failure
+        })?;
         self.note(opened.times + 1);
         Ok(())
     }
@@ -158,9 +156,7 @@ impl CacheFile {
             return Ok(None);
         }
         // The number of APPLICATION_ID; a PRAGMA takes no parameters.
-        connection
-            .execute("PRAGMA application_id = 1936225392")
-            .await?;
+        connection.execute("PRAGMA application_id = 1936225392").await?;
         // Readers are not blocked by writers. Set only now, since it changes the file.
         connection.execute("PRAGMA journal_mode = WAL").await?;
         connection.execute(SCHEMA).await?;
@@ -197,10 +193,7 @@ impl CacheFile {
     }
 
     fn note(&self, times: u32) {
-        *lock(&self.opened) = Opened {
-            identity: self.identity(),
-            times,
-        };
+        *lock(&self.opened) = Opened { identity: self.identity(), times };
     }
 
     fn unusable(&self, error: &sqlx::Error) -> Failure {
@@ -225,9 +218,7 @@ enum Owner {
 }
 
 async fn owner(connection: &mut SqliteConnection) -> Result<Owner, sqlx::Error> {
-    let id: i64 = sqlx::query_scalar("PRAGMA application_id")
-        .fetch_one(&mut *connection)
-        .await?;
+    let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
     let things: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
         .fetch_one(&mut *connection)
         .await?;
@@ -241,11 +232,8 @@ async fn owner(connection: &mut SqliteConnection) -> Result<Owner, sqlx::Error> 
 
 /// An empty cache.
 async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
-    let mut connection = SqliteConnectOptions::new()
-        .in_memory(true)
-        .disable_statement_logging()
-        .connect()
-        .await?;
+    let mut connection =
+        SqliteConnectOptions::new().in_memory(true).disable_statement_logging().connect().await?;
     connection.execute(SCHEMA).await?;
     Ok(connection)
 }
@@ -253,16 +241,12 @@ async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
 /// Whether another process has locked the file. Extended codes have SQLITE_BUSY, 5, in their low
 /// byte.
 fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.parse::<u32>().is_ok_and(|code| code & 0xff == 5))
 }
 
 pub(super) fn now_millis() -> i64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -44,9 +44,7 @@ impl Row {
 
 /// The expiry of an entry that is written now.
 pub(super) fn expiry(ttl: &Ttl, key: &[u8], now: i64) -> i64 {
-    let left = ttl
-        .millis_for(key)
-        .and_then(|left| i64::try_from(left).ok());
+    let left = ttl.millis_for(key).and_then(|left| i64::try_from(left).ok());
     left.map_or(i64::MAX, |left| now.saturating_add(left))
 }
 

@@ -17,11 +17,7 @@ pub(super) fn column(described: &MySqlColumn) -> Result<Column, String> {
         Codec::Text => ColumnKind::Text,
         _ => ColumnKind::Other(declared.clone()),
     };
-    Ok(Column {
-        name: described.name().to_owned(),
-        kind,
-        declared,
-    })
+    Ok(Column { name: described.name().to_owned(), kind, declared })
 }
 
 /// The binary format of a type.
@@ -92,12 +88,12 @@ impl Codec {
         Ok(match self {
             Self::Int => Scalar::Int(signed(wire)?),
             Self::Uint => Scalar::Uint(unsigned(wire)?),
-            Self::Float => Scalar::Float32(f32::from_le_bytes(
-                wire.try_into().map_err(|_| malformed())?,
-            )),
-            Self::Double => Scalar::Float64(f64::from_le_bytes(
-                wire.try_into().map_err(|_| malformed())?,
-            )),
+            Self::Float => {
+                Scalar::Float32(f32::from_le_bytes(wire.try_into().map_err(|_| malformed())?))
+            }
+            Self::Double => {
+                Scalar::Float64(f64::from_le_bytes(wire.try_into().map_err(|_| malformed())?))
+            }
             Self::Decimal => Scalar::Decimal(decimal(wire)?),
             Self::Text => Scalar::Text(wire),
             Self::Bytes => Scalar::Bytes(wire),
@@ -123,21 +119,14 @@ impl Codec {
                 let utc = true;
                 Scalar::DateTime { date, micros, utc }
             }
-            Self::Time => Scalar::Time {
-                micros: time(wire)?,
-                utc: false,
-            },
+            Self::Time => Scalar::Time { micros: time(wire)?, utc: false },
             Self::Null => Scalar::Null,
             Self::Unknown => return Err("its type has no JSON form".into()),
         })
     }
 }
 
-const EPOCH: Date = Date {
-    year: 1970,
-    month: 1,
-    day: 1,
-};
+const EPOCH: Date = Date { year: 1970, month: 1, day: 1 };
 
 fn unsigned(wire: &[u8]) -> Result<u64, String> {
     if wire.len() > 8 {
@@ -168,11 +157,8 @@ fn decimal(wire: &[u8]) -> Result<&str, String> {
 fn date_time(wire: &[u8]) -> Result<(Date, i64), String> {
     let fields = wire.get(1..).ok_or_else(malformed)?;
     let at = |i: usize| fields.get(i).copied().unwrap_or(0);
-    let date = Date {
-        year: i64::from(u16::from_le_bytes([at(0), at(1)])),
-        month: at(2),
-        day: at(3),
-    };
+    let date =
+        Date { year: i64::from(u16::from_le_bytes([at(0), at(1)])), month: at(2), day: at(3) };
     if date.month == 0 || date.day == 0 {
         return Err(crate::domain::encode::ZERO_DATE.into());
     }

@@ -20,10 +20,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     sorts_nulls: false,
     with: With::Own,
     dual: true,
-    documents: Some(Documents {
-        functions: "json_extract",
-        of_several: "",
-    }),
+    documents: Some(Documents { functions: "json_extract", of_several: "" }),
     ..Grammar::new("mysql", &MySqlDialect {})
 };
 
@@ -139,10 +136,7 @@ impl SqlDialect for MysqlDialect {
             (ColumnKind::Other(_), _) => return None,
             _ => return Some(self.bind(kind, value, params)),
         };
-        Some(format!(
-            "CAST({} AS {cast})",
-            self.bind(kind, value, params)
-        ))
+        Some(format!("CAST({} AS {cast})", self.bind(kind, value, params)))
     }
 
     fn text_type(&self) -> &'static str {

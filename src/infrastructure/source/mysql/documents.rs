@@ -23,10 +23,8 @@ pub(super) async fn mark(
     arguments: MySqlArguments,
     columns: &mut [Column],
 ) -> Answer<()> {
-    let mut texts: Vec<&mut Column> = columns
-        .iter_mut()
-        .filter(|column| column.kind == ColumnKind::Text)
-        .collect();
+    let mut texts: Vec<&mut Column> =
+        columns.iter_mut().filter(|column| column.kind == ColumnKind::Text).collect();
     if texts.is_empty() {
         return Ok(());
     }

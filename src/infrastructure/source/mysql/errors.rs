@@ -22,20 +22,16 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
             FailureKind::SourceDenied,
             Some("check the database's name in the URL, or GRANT SELECT on it to this user"),
         ),
-        1045 | 1698 => (
-            FailureKind::SourceDenied,
-            Some("check user and password in the database URL"),
-        ),
+        1045 | 1698 => {
+            (FailureKind::SourceDenied, Some("check user and password in the database URL"))
+        }
         1142 | 1143 | 1227 => (
             FailureKind::NotGranted,
             Some(
                 "GRANT SELECT on the table to this user, or leave the strategy out with --exclude",
             ),
         ),
-        1049 => (
-            FailureKind::Config,
-            Some("check the database's name in the URL"),
-        ),
+        1049 => (FailureKind::Config, Some("check the database's name in the URL")),
         1040 | 1203 | 1226 => (
             FailureKind::SourceUnreachable,
             Some("the server has no free connection; shopwarm needs one"),
@@ -61,13 +57,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
         Some((message, spot)) => (message, Some(spot)),
         None => (tidy(message), named(message)),
     };
-    Explained {
-        kind,
-        message,
-        spot,
-        hint,
-        missing: missing(number),
-    }
+    Explained { kind, message, spot, hint, missing: missing(number) }
 }
 
 /// What a query names and the database does not have.

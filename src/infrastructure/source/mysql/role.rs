@@ -84,9 +84,7 @@ fn farthest(channels: &[MySqlRow]) -> Lag {
     };
     let all: Option<Vec<i64>> = channels.iter().map(seconds).collect();
     let farthest = all.and_then(|all| all.into_iter().max());
-    farthest
-        .map(|seconds| seconds as f64)
-        .ok_or_else(|| "it does not replicate now".to_owned())
+    farthest.map(|seconds| seconds as f64).ok_or_else(|| "it does not replicate now".to_owned())
 }
 
 /// Which setting says that the server refuses writes; `Err`: why that is not known.

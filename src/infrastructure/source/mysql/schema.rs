@@ -46,10 +46,7 @@ pub(super) async fn schema(session: &mut MySqlConnection) -> Answer<Schema> {
         references.push((cell(&row, 0)?, (name, column, parent, optional(&row, 4)?)));
     }
     add_keys(&mut tables, &keys, &references);
-    Ok(Schema {
-        tables: tables.into_values().collect(),
-        elsewhere: Vec::new(),
-    })
+    Ok(Schema { tables: tables.into_values().collect(), elsewhere: Vec::new() })
 }
 
 fn column(row: &MySqlRow) -> Answer<TableColumn> {

@@ -48,9 +48,7 @@ pub(super) async fn vitals(session: &mut MySqlConnection) -> Answer<SourceVitals
     let asked = Instant::now();
     text(session, "SELECT 'here'").await?;
     let latency = asked.elapsed();
-    let running = session
-        .fetch_one("SHOW GLOBAL STATUS LIKE 'Threads_running'")
-        .await?;
+    let running = session.fetch_one("SHOW GLOBAL STATUS LIKE 'Threads_running'").await?;
     let running = cell(&running, 1)?.parse::<u64>().ok();
     Ok(SourceVitals {
         latency,

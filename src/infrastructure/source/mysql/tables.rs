@@ -39,9 +39,7 @@ fn find_scans(plan: &Json, found: &mut Vec<Scan>) {
     match plan {
         Json::Object(fields) => {
             if let Some(table) = fields.get("table_name").and_then(Json::as_str)
-                && fields
-                    .get("access_type")
-                    .is_some_and(|access| access == "ALL")
+                && fields.get("access_type").is_some_and(|access| access == "ALL")
                 && !table.starts_with('<')
             {
                 let rows = ["rows", "rows_examined_per_scan"];
@@ -70,10 +68,7 @@ pub(super) async fn unique_keys(
         let is_primary = name == "PRIMARY";
         Ok((name, is_primary, column))
     };
-    let rows = rows
-        .iter()
-        .map(key)
-        .collect::<Result<Vec<_>, sqlx::Error>>();
+    let rows = rows.iter().map(key).collect::<Result<Vec<_>, sqlx::Error>>();
     let columns = format!("SHOW COLUMNS FROM {}", table.name);
     let columns = session.fetch_all(sqlx::query(safe(&columns))).await?;
     let mut unique = UniqueKeys::of(rows?);
@@ -87,9 +82,7 @@ pub(super) async fn unique_keys(
 
 /// Whether a column of a type, as SHOW COLUMNS names it, holds text.
 fn is_text(column_type: &str) -> bool {
-    let texts = [
-        "char", "text", "blob", "binary", "enum", "set", "json", "uuid", "inet",
-    ];
+    let texts = ["char", "text", "blob", "binary", "enum", "set", "json", "uuid", "inet"];
     texts.iter().any(|text| column_type.contains(text))
 }
 
@@ -111,9 +104,7 @@ pub(super) async fn take_locks(session: &mut MySqlConnection, sql: &str) -> Answ
     for _ in 0..parameters {
         arguments.add(None::<i64>).map_err(sqlx::Error::Encode)?;
     }
-    let taken = session
-        .execute(sqlx::query_with(safe(&sql), arguments))
-        .await;
+    let taken = session.execute(sqlx::query_with(safe(&sql), arguments)).await;
     session.clear_cached_statements().await?;
     taken.map(drop)
 }

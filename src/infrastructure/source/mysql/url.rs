@@ -99,9 +99,7 @@ fn unparsable(text: &str) -> Failure {
 fn refused(name: &str, lower: &str) -> Failure {
     let name = crate::domain::key::printable(name.as_bytes());
     let why = format!("shopwarm does not know its parameter `{name}` and would ignore it");
-    let honoured = HONOURED
-        .split_whitespace()
-        .find(|known| known.eq_ignore_ascii_case(lower));
+    let honoured = HONOURED.split_whitespace().find(|known| known.eq_ignore_ascii_case(lower));
     let renamed = RENAMED.iter().find(|(known, _)| *known == lower);
     let instead = honoured.or(renamed.map(|(_, instead)| *instead));
     invalid_url(why).hint(match instead {
@@ -136,10 +134,7 @@ mod tests {
 
     #[test]
     fn a_url_without_a_database_is_refused() {
-        for url in [
-            "mysql://localhost",
-            "mysql://u:secret@localhost:3306/?charset=utf8",
-        ] {
+        for url in ["mysql://localhost", "mysql://u:secret@localhost:3306/?charset=utf8"] {
             let failure = options(url).expect_err(url);
             assert_eq!(failure.why, "it names no database");
         }

@@ -45,10 +45,8 @@ const AT_LEAST: [(&str, u64); 2] = [
 ];
 
 /// Modes that change what a stored value is when it is read.
-const WITHOUT: [(&str, &str); 2] = [
-    ("sql_mode", "PAD_CHAR_TO_FULL_LENGTH"),
-    ("old_mode", "ZERO_DATE_TIME_CAST"),
-];
+const WITHOUT: [(&str, &str); 2] =
+    [("sql_mode", "PAD_CHAR_TO_FULL_LENGTH"), ("old_mode", "ZERO_DATE_TIME_CAST")];
 
 /// Sets the variables that differ.
 pub(super) async fn set(session: &mut MySqlConnection) -> Answer<()> {
@@ -73,10 +71,7 @@ pub(super) async fn set(session: &mut MySqlConnection) -> Answer<()> {
     let names = FIXED.iter().map(|(name, _)| *name);
     let names = names.chain(AT_LEAST.iter().map(|(name, _)| *name));
     let names: Vec<&str> = names.chain(WITHOUT.map(|(name, _)| name)).collect();
-    let sql = format!(
-        "SHOW SESSION VARIABLES WHERE Variable_name IN ('{}')",
-        names.join("', '")
-    );
+    let sql = format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('{}')", names.join("', '"));
     let mut changes = Vec::new();
     for row in session.fetch_all(sqlx::raw_sql(safe(&sql))).await? {
         changes.extend(change(&cell(&row, 0)?, &cell(&row, 1)?));
@@ -95,10 +90,9 @@ fn change(name: &str, now: &str) -> Option<String> {
     let without = WITHOUT.iter().find(|(known, _)| *known == name);
     let value = match (fixed, least, without) {
         (Some((_, value)), ..) => (now != *value).then(|| literal(value)),
-        (_, Some((_, least)), _) => now
-            .parse()
-            .is_ok_and(|now: u64| now < *least)
-            .then(|| least.to_string()),
+        (_, Some((_, least)), _) => {
+            now.parse().is_ok_and(|now: u64| now < *least).then(|| least.to_string())
+        }
         (.., Some((_, mode))) => {
             let kept: Vec<&str> = now.split(',').filter(|set| set != mode).collect();
             let kept = kept.join(",");
@@ -126,22 +120,14 @@ mod tests {
         for (name, now, expected) in [
             ("autocommit", "ON", None),
             ("autocommit", "OFF", Some("SESSION autocommit = 'ON'")),
-            (
-                "group_concat_max_len",
-                "1048576",
-                Some("SESSION group_concat_max_len = 67108864"),
-            ),
+            ("group_concat_max_len", "1048576", Some("SESSION group_concat_max_len = 67108864")),
             (
                 "system_versioning_asof",
                 "2020-01-01 00:00:00.000000",
                 Some("SESSION system_versioning_asof = DEFAULT"),
             ),
             ("max_sort_length", "8192", None),
-            (
-                "max_sort_length",
-                "64",
-                Some("SESSION max_sort_length = 1024"),
-            ),
+            ("max_sort_length", "64", Some("SESSION max_sort_length = 1024")),
             ("sql_mode", "ANSI_QUOTES,PIPES_AS_CONCAT", None),
             (
                 "sql_mode",

@@ -104,10 +104,7 @@ impl Codec {
                 i32::MAX | i32::MIN => return Err("infinity is not a date".into()),
                 days => Scalar::Date(Date::from_unix_days(i64::from(days) + EPOCH_DAYS)),
             },
-            Self::Time => Scalar::Time {
-                micros: i64::from_be_bytes(fixed(wire)?),
-                utc: false,
-            },
+            Self::Time => Scalar::Time { micros: i64::from_be_bytes(fixed(wire)?), utc: false },
             Self::TimeTz => time_tz(fixed(wire)?),
             Self::Timestamp | Self::TimestampTz => match i64::from_be_bytes(fixed(wire)?) {
                 i64::MAX | i64::MIN => return Err("infinity is not a date-time".into()),

@@ -121,10 +121,7 @@ impl SqlDialect for PostgresDialect {
         let is_plain =
             select.eq_ignore_ascii_case("SELECT") && rest.starts_with(char::is_whitespace);
         let with = |expression| format!("{select} {expression} AS {ROW_LOCATION},{rest}");
-        is_plain.then(|| Located {
-            read: with("CAST(ctid AS text)"),
-            find: with("ctid"),
-        })
+        is_plain.then(|| Located { read: with("CAST(ctid AS text)"), find: with("ctid") })
     }
 
     /// `(block,item)`.
@@ -134,9 +131,7 @@ impl SqlDialect for PostgresDialect {
     }
 
     fn is_at(&self, locations: &[u64], params: &mut Vec<Param>) -> String {
-        let texts = locations
-            .iter()
-            .map(|at| format!("({},{})", at >> 16, at & 0xffff));
+        let texts = locations.iter().map(|at| format!("({},{})", at >> 16, at & 0xffff));
         params.push(Param::Texts(texts.collect()));
         let column = self.quote(ROW_LOCATION);
         format!("q.{column} = ANY(CAST(${} AS tid[]))", params.len())

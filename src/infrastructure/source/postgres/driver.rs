@@ -49,11 +49,7 @@ pub(crate) struct Postgres {
 impl Postgres {
     pub(super) fn new(url: &str, options: &SessionOptions) -> Result<Self, Failure> {
         let statement_timeout = options.statement_timeout;
-        let Parameters {
-            servers,
-            target,
-            settings,
-        } = Parameters::read(url)?;
+        let Parameters { servers, target, settings } = Parameters::read(url)?;
         let begin = |row_security| {
             let settings = Settings::new(settings.clone(), &options.zone);
             let settings = settings.with("row_security", row_security);
@@ -114,10 +110,8 @@ impl Driver for Postgres {
 
     const DIALECT: Dialect = &PostgresDialect;
     /// A row of NULLs, without reading a table. Preparing would leave a named statement.
-    const DESCRIBED: [&str; 2] = [
-        "SELECT d.* FROM (SELECT 1) AS one LEFT JOIN (",
-        ") AS d ON false",
-    ];
+    const DESCRIBED: [&str; 2] =
+        ["SELECT d.* FROM (SELECT 1) AS one LEFT JOIN (", ") AS d ON false"];
     const PREFIX: &str = "DECLARE shopwarm BINARY NO SCROLL CURSOR FOR ";
     const GRACE: Duration = CONNECT_TIMEOUT;
 

@@ -39,20 +39,16 @@ fn classify(code: &str, pg: Option<&PgDatabaseError>) -> (FailureKind, Option<&'
         ),
         // A setting that the server does not accept.
         "42704" | "22023" | "55P02" => (FailureKind::Config, None),
-        "28P01" | "28000" => (
-            FailureKind::SourceDenied,
-            Some("check user and password in the database URL"),
-        ),
+        "28P01" | "28000" => {
+            (FailureKind::SourceDenied, Some("check user and password in the database URL"))
+        }
         "42501" => (
             FailureKind::NotGranted,
             Some(
                 "GRANT SELECT on the table to this user, or leave the strategy out with --exclude",
             ),
         ),
-        "3D000" => (
-            FailureKind::Config,
-            Some("check the database's name in the URL"),
-        ),
+        "3D000" => (FailureKind::Config, Some("check the database's name in the URL")),
         "53300" => (
             FailureKind::SourceUnreachable,
             Some("the server has no free connection; shopwarm needs one"),

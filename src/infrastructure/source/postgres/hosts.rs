@@ -79,15 +79,9 @@ mod tests {
             ("postgres:///d?host=%2Frun", &["postgres:///d?host=%2Frun"]),
             (
                 "postgres://u:p%40@a:1,[::1]:2/d?x=1",
-                &[
-                    "postgres://u:p%40@a:1/d?x=1",
-                    "postgres://u:p%40@[::1]:2/d?x=1",
-                ],
+                &["postgres://u:p%40@a:1/d?x=1", "postgres://u:p%40@[::1]:2/d?x=1"],
             ),
-            (
-                "postgres://u:p@/d?host=a",
-                &["postgres://u:p@localhost/d?host=a"],
-            ),
+            ("postgres://u:p@/d?host=a", &["postgres://u:p@localhost/d?host=a"]),
             (
                 "postgres:///d?host=a,b&port=1,2",
                 &["postgres:///d?host=a&port=1", "postgres:///d?host=b&port=2"],

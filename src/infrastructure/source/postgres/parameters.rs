@@ -102,11 +102,7 @@ impl Parameters {
         }
         let target = target.filter(|target| !target.is_empty());
         let target = target.map_or(Ok(Target::Any), |target| Target::parse(&target))?;
-        Ok(Self {
-            servers,
-            target,
-            settings,
-        })
+        Ok(Self { servers, target, settings })
     }
 }
 
@@ -115,10 +111,7 @@ fn settings_of(name: &str, value: &str) -> Result<Vec<(String, String)>, Failure
     if WITHOUT_EFFECT.contains(&name) {
         return Ok(Vec::new());
     }
-    if HARMLESS
-        .iter()
-        .any(|(known, values)| *known == name && values.contains(&value))
-    {
+    if HARMLESS.iter().any(|(known, values)| *known == name && values.contains(&value)) {
         return Ok(Vec::new());
     }
     if SEARCH_PATHS.contains(&name) {
@@ -127,15 +120,8 @@ fn settings_of(name: &str, value: &str) -> Result<Vec<(String, String)>, Failure
     if name == "options" {
         return read_options(value, "`options` in the database URL");
     }
-    if let Some(setting) = name
-        .strip_prefix("options[")
-        .and_then(|n| n.strip_suffix(']'))
-    {
-        return Ok(vec![checked(
-            setting,
-            value,
-            "`options` in the database URL",
-        )?]);
+    if let Some(setting) = name.strip_prefix("options[").and_then(|n| n.strip_suffix(']')) {
+        return Ok(vec![checked(setting, value, "`options` in the database URL")?]);
     }
     Err(unknown(name))
 }
@@ -184,11 +170,7 @@ fn read_options(options: &str, place: &str) -> Result<Vec<(String, String)>, Fai
         };
         let Some((name, value)) = setting.and_then(|setting| setting.split_once('=')) else {
             let why = "only settings can be given there, such as -csearch_path=NAME";
-            return Err(Failure::new(
-                FailureKind::Config,
-                format!("{place} is not valid"),
-                why,
-            ));
+            return Err(Failure::new(FailureKind::Config, format!("{place} is not valid"), why));
         };
         settings.push(checked(name, value, place)?);
     }
@@ -197,10 +179,8 @@ fn read_options(options: &str, place: &str) -> Result<Vec<(String, String)>, Fai
 
 fn checked(name: &str, value: &str, place: &str) -> Result<(String, String), Failure> {
     let name = name.replace('-', "_").to_ascii_lowercase();
-    let is_name = !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_.".contains(c));
+    let is_name =
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c));
     let what = format!("{place} is not valid");
     if !is_name {
         let why = "it names a setting with an invalid name";

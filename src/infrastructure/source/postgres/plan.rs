@@ -16,10 +16,7 @@ pub(super) async fn plan(
     let explain = format!("EXPLAIN (FORMAT JSON) {sql}");
     let explain = unnamed(&explain, arguments);
     let row = explain.fetch_one(transaction.connection()).await?;
-    let text = row
-        .try_get_raw(0)?
-        .as_bytes()
-        .map_err(sqlx::Error::Decode)?;
+    let text = row.try_get_raw(0)?.as_bytes().map_err(sqlx::Error::Decode)?;
     let plan: Json = serde_json::from_slice(text).unwrap_or_default();
     let top = &plan[0]["Plan"];
     Ok(QueryPlan {

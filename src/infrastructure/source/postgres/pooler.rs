@@ -16,9 +16,7 @@ pub(super) const REFUSED_PARAMETER: &str = "set ignore_startup_parameters to tha
 const UNSUPPORTED: &str = "unsupported startup parameter";
 
 pub(super) fn is_statement_mode(error: &PgDatabaseError) -> bool {
-    error
-        .message()
-        .contains("not allowed in statement pooling mode")
+    error.message().contains("not allowed in statement pooling mode")
 }
 
 pub(super) fn refuses_parameter(error: &PgDatabaseError) -> bool {
@@ -51,10 +49,8 @@ pub(super) async fn finding(
     let mut is_shared = false;
     for _ in 0..MEETINGS {
         // An idle server session goes to the next client.
-        let (theirs, ours) = (
-            server_session(&mut other, begin).await?,
-            server_session(connection, begin).await?,
-        );
+        let (theirs, ours) =
+            (server_session(&mut other, begin).await?, server_session(connection, begin).await?);
         is_shared |= theirs == ours || ours != first;
     }
     let text = match is_shared {

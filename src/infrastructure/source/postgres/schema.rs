@@ -61,10 +61,7 @@ pub(super) async fn schema(transaction: &mut Transaction<'_>) -> Answer<Schema> 
         let count: i64 = row.try_get(1)?;
         elsewhere.push((row.try_get(0)?, count.unsigned_abs()));
     }
-    Ok(Schema {
-        tables: tables.into_values().collect(),
-        elsewhere,
-    })
+    Ok(Schema { tables: tables.into_values().collect(), elsewhere })
 }
 
 async fn columns(
@@ -86,11 +83,7 @@ async fn columns(
         let column = TableColumn {
             name: row.try_get(1)?,
             declared: row.try_get(2)?,
-            kind: if class == "e" {
-                Kind::Text
-            } else {
-                kind(&base)
-            },
+            kind: if class == "e" { Kind::Text } else { kind(&base) },
             is_nullable: row.try_get(5)?,
             has_zero_default: false,
             length: None,

@@ -43,11 +43,7 @@ pub(super) async fn info(transaction: &mut Transaction<'_>) -> Answer<ServerInfo
         },
         statement_timeout,
         role: role(transaction).await?,
-        clock: Some(Clock {
-            theirs: Some(seconds),
-            before,
-            after,
-        }),
+        clock: Some(Clock { theirs: Some(seconds), before, after }),
     })
 }
 
@@ -154,10 +150,5 @@ pub(super) async fn zone(transaction: &mut Transaction<'_>) -> Answer<ServerZone
              (now() AT TIME ZONE '{literal}') - (now() AT TIME ZONE 'UTC'))::int8"
     );
     let (ahead,): (i64,) = transaction.try_ask(&ahead).await?;
-    Ok(ServerZone {
-        sql: name.clone(),
-        name,
-        ahead,
-        is_known,
-    })
+    Ok(ServerZone { sql: name.clone(), name, ahead, is_known })
 }

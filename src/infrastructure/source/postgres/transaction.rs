@@ -84,16 +84,10 @@ impl Settings {
     /// The statements that begin a transaction with these settings, for one message.
     pub(super) fn begin(&self) -> String {
         let ours = self.ours.iter();
-        let ours: Vec<_> = ours
-            .map(|(name, value)| format!("('{name}', {value})"))
-            .collect();
+        let ours: Vec<_> = ours.map(|(name, value)| format!("('{name}', {value})")).collect();
         let given = self.given.iter();
         let given = given.map(|(name, value)| {
-            format!(
-                "; SELECT pg_catalog.set_config({}, {}, true)",
-                quoted(name),
-                quoted(value)
-            )
+            format!("; SELECT pg_catalog.set_config({}, {}, true)", quoted(name), quoted(value))
         });
         format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY; \
@@ -136,10 +130,7 @@ impl<'c> Transaction<'c> {
         connection: &'c mut PgConnection,
         begin: String,
     ) -> Result<Self, sqlx::Error> {
-        let mut transaction = Self {
-            connection,
-            session: None,
-        };
+        let mut transaction = Self { connection, session: None };
         let begin = sqlx::raw_sql(AssertSqlSafe(begin));
         match transaction.connection.fetch_all(begin).await {
             Ok(rows) => {
@@ -174,10 +165,7 @@ impl<'c> Transaction<'c> {
         T: for<'r> FromRow<'r, PgRow>,
     {
         let guarded = format!("SAVEPOINT asked; {sql}; RELEASE SAVEPOINT asked");
-        let row = self
-            .connection
-            .fetch_one(sqlx::raw_sql(AssertSqlSafe(guarded)))
-            .await;
+        let row = self.connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(guarded))).await;
         if row.is_err() {
             let undo = sqlx::raw_sql("ROLLBACK TO SAVEPOINT asked; RELEASE SAVEPOINT asked");
             self.connection.execute(undo).await?;
@@ -207,8 +195,6 @@ pub(super) fn unnamed(sql: &str, arguments: PgArguments) -> Statement {
 /// Whether to retry a statement. For an unknown type the driver queries the server, which drops the
 /// unnamed statement that it has just prepared. The second time it knows the type.
 pub(super) fn is_forgotten(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code == "26000")
 }

@@ -25,10 +25,7 @@ impl Codec {
     /// An unknown name means what its affinity means to SQLite.
     pub(super) fn of(declared: &str) -> Self {
         let (name, arguments) = declared.split_once('(').unwrap_or((declared, ""));
-        let scale = arguments
-            .trim_end_matches(')')
-            .split_once(',')
-            .map_or("0", |(_, s)| s.trim());
+        let scale = arguments.trim_end_matches(')').split_once(',').map_or("0", |(_, s)| s.trim());
         match name.trim() {
             "BOOL" | "BOOLEAN" => Self::Bool,
             "NUMERIC" | "DECIMAL" => Self::Decimal(scale.parse().unwrap_or(0)),
@@ -36,9 +33,9 @@ impl Codec {
             "TIME" | "TIME WITHOUT TIME ZONE" => Self::Time,
             "JSON" | "JSONB" => Self::Json,
             "UUID" => Self::Text,
-            "DATETIME" | "TIMESTAMP" | "TIMESTAMP WITHOUT TIME ZONE" => Self::DateTime {
-                zoned: declared.contains("WITH TIME ZONE"),
-            },
+            "DATETIME" | "TIMESTAMP" | "TIMESTAMP WITHOUT TIME ZONE" => {
+                Self::DateTime { zoned: declared.contains("WITH TIME ZONE") }
+            }
             "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" => Self::DateTime { zoned: true },
             _ => match affinity(declared) {
                 Affinity::Text => Self::Text,
@@ -50,20 +47,16 @@ impl Codec {
 
     /// A column has one JSON type, although SQLite stores any value in any column.
     pub(super) fn check(self, value: &Scalar<'_>) -> Result<(), String> {
-        let is_number = matches!(
-            value,
-            Scalar::Int(_) | Scalar::Float64(_) | Scalar::Decimal(_)
-        );
+        let is_number = matches!(value, Scalar::Int(_) | Scalar::Float64(_) | Scalar::Decimal(_));
         let (fits, kind) = match self {
             Self::Bool => (matches!(value, Scalar::Bool(_)), "bool"),
             Self::Number | Self::Decimal(_) => (is_number, "number"),
             Self::Text => (!is_number, "text"),
             Self::Date => (matches!(value, Scalar::Date(_)), "date YYYY-MM-DD"),
             Self::Time => (matches!(value, Scalar::Time { .. }), "time HH:MM:SS"),
-            Self::DateTime { .. } => (
-                matches!(value, Scalar::DateTime { .. }),
-                "date and time YYYY-MM-DD HH:MM:SS",
-            ),
+            Self::DateTime { .. } => {
+                (matches!(value, Scalar::DateTime { .. }), "date and time YYYY-MM-DD HH:MM:SS")
+            }
             Self::AsStored | Self::Json => return Ok(()),
         };
         match fits {
@@ -108,9 +101,7 @@ impl Codec {
 
 /// Adds zeros up to the declared scale. Never rounds.
 fn pad(digits: &mut String, scale: usize) {
-    let places = digits
-        .split_once('.')
-        .map_or(0, |(_, fraction)| fraction.len());
+    let places = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
     if places < scale {
         if places == 0 {
             digits.push('.');
@@ -141,16 +132,8 @@ mod tests {
             ("DECIMAL(10, 2)", Scalar::Float64(0.125), "0.125"),
             ("NUMERIC", Scalar::Float64(1.5), "1.5"),
             ("BOOLEAN", Scalar::Int(1), "true"),
-            (
-                "TIMESTAMPTZ",
-                Scalar::Text(b"2026-01-01 02:00:00"),
-                "\"2026-01-01T02:00:00+00:00\"",
-            ),
-            (
-                "TIMESTAMP",
-                Scalar::Text(b"2026-01-01 02:00:00"),
-                "\"2026-01-01T02:00:00\"",
-            ),
+            ("TIMESTAMPTZ", Scalar::Text(b"2026-01-01 02:00:00"), "\"2026-01-01T02:00:00+00:00\""),
+            ("TIMESTAMP", Scalar::Text(b"2026-01-01 02:00:00"), "\"2026-01-01T02:00:00\""),
             (
                 "TIMESTAMP",
                 Scalar::Text(b"2026-01-01T00:30:00.5+01:00"),

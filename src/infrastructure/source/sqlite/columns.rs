@@ -17,22 +17,14 @@ pub(super) async fn of(
     params: &[Param],
 ) -> Answer<Vec<Column>> {
     let sql = with_literals(sql, params);
-    session
-        .execute("DROP VIEW IF EXISTS temp.shopwarm_query")
-        .await?;
+    session.execute("DROP VIEW IF EXISTS temp.shopwarm_query").await?;
     let view = format!("CREATE TEMP VIEW shopwarm_query AS {sql}");
     session.execute(sqlx::raw_sql(safe(&view))).await?;
-    let columns = session
-        .fetch_all("PRAGMA temp.table_info(shopwarm_query)")
-        .await?;
+    let columns = session.fetch_all("PRAGMA temp.table_info(shopwarm_query)").await?;
     session.execute("DROP VIEW temp.shopwarm_query").await?;
     let column = |row: &SqliteRow| {
         let declared = row.try_get::<String, _>("type")?.to_ascii_uppercase();
-        Ok(Column {
-            name: row.try_get("name")?,
-            kind: kind(&declared),
-            declared,
-        })
+        Ok(Column { name: row.try_get("name")?, kind: kind(&declared), declared })
     };
     let columns: Result<Vec<Column>, sqlx::Error> = columns.iter().map(column).collect();
     let mut columns = columns?;
@@ -127,11 +119,7 @@ mod tests {
 
     #[test]
     fn parameters_stand_as_literals_where_they_are() {
-        let params = [
-            Param::Text("it's".to_owned()),
-            Param::Int(7),
-            Param::Bool(true),
-        ];
+        let params = [Param::Text("it's".to_owned()), Param::Int(7), Param::Bool(true)];
         let sql =
             "SELECT '?''?', \"?\", [?], `?` /* ? */ FROM t -- ?\n WHERE a=? AND b = ? AND c = ?";
         let literal = "SELECT '?''?', \"?\", [?], `?` /* ? */ FROM t -- ?\n WHERE a='it''s' AND b = 7 AND c = 1";

@@ -16,10 +16,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     default_schema: "main",
     latest: "greatest max",
     pure_of_several: "max min",
-    documents: Some(Documents {
-        functions: "json_quote",
-        of_several: "json_extract",
-    }),
+    documents: Some(Documents { functions: "json_quote", of_several: "json_extract" }),
     ..Grammar::new("sqlite", &SQLiteDialect {})
 };
 

@@ -113,14 +113,10 @@ impl Driver for SqliteFile {
     async fn connect(&self) -> Answer<SqliteConnection> {
         let mut session = self.connect.connect().await?;
         // Read the file now: one that is not a database must fail here, not in a query.
-        session
-            .execute("SELECT count(*) FROM sqlite_schema")
-            .await?;
-        let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
-            .fetch_one(&mut session)
-            .await?;
-        self.has_log
-            .store(mode.eq_ignore_ascii_case("wal"), Ordering::Relaxed);
+        session.execute("SELECT count(*) FROM sqlite_schema").await?;
+        let mode: String =
+            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut session).await?;
+        self.has_log.store(mode.eq_ignore_ascii_case("wal"), Ordering::Relaxed);
         Ok(session)
     }
 
@@ -164,17 +160,14 @@ impl Driver for SqliteFile {
         handle.set_progress_handler(STEPS, move || Instant::now() < deadline);
         drop(handle);
         let count = format!("SELECT count(*) FROM ({sql})");
-        let count: i64 = sqlx::query_scalar_with(safe(&count), arguments)
-            .fetch_one(session)
-            .await
-            .ok()?;
+        let count: i64 =
+            sqlx::query_scalar_with(safe(&count), arguments).fetch_one(session).await.ok()?;
         u64::try_from(count).ok().map(Expected::exactly)
     }
 
     async fn checkup(&self, session: &mut SqliteConnection) -> Answer<ServerInfo> {
-        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
-            .fetch_one(session)
-            .await?;
+        let version: String =
+            sqlx::query_scalar("SELECT sqlite_version()").fetch_one(session).await?;
         let timeout = exactly(self.statement_timeout);
         Ok(ServerInfo {
             version: format!("SQLite {version}"),
@@ -192,13 +185,7 @@ impl Driver for SqliteFile {
     async fn moment(&self, session: &mut SqliteConnection) -> Answer<Result<Moment, String>> {
         let sql = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)";
         let now: i64 = sqlx::query_scalar(sql).fetch_one(session).await?;
-        Ok(Ok(Moment {
-            origin: self.origin(),
-            clock: now,
-            now,
-            oldest_open: None,
-            doubt: None,
-        }))
+        Ok(Ok(Moment { origin: self.origin(), clock: now, now, oldest_open: None, doubt: None }))
     }
 
     async fn describe(

@@ -16,22 +16,13 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     };
     // The extended codes keep the plain one in their low byte.
     let (kind, hint) = match code.parse::<u32>().map_or(0, |code| code & 0xff) {
-        14 => (
-            FailureKind::SourceUnreachable,
-            Some("check the file's path and its permissions"),
-        ),
-        23 | 3 => (
-            FailureKind::SourceDenied,
-            Some("check the file's permissions"),
-        ),
+        14 => (FailureKind::SourceUnreachable, Some("check the file's path and its permissions")),
+        23 | 3 => (FailureKind::SourceDenied, Some("check the file's permissions")),
         5 | 6 => (
             FailureKind::SourceLost,
             Some("another program has the file locked; run again when it is done"),
         ),
-        26 => (
-            FailureKind::Config,
-            Some("the file is not an SQLite database"),
-        ),
+        26 => (FailureKind::Config, Some("the file is not an SQLite database")),
         9 => (FailureKind::Query, Some(TIMEOUT_HINT)),
         _ if missing.is_some() => (FailureKind::Query, Some(SCHEMA_HINT)),
         _ => (FailureKind::Query, None),

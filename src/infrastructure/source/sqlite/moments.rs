@@ -4,9 +4,9 @@ use crate::domain::encode::{Date, Scalar};
 
 fn number(text: &[u8], digits: usize) -> Option<(i64, &[u8])> {
     let (head, rest) = text.split_at_checked(digits)?;
-    let number = head.iter().try_fold(0_i64, |n, b| {
-        b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0'))
-    })?;
+    let number = head
+        .iter()
+        .try_fold(0_i64, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')))?;
     Some((number, rest))
 }
 
@@ -15,11 +15,7 @@ pub(super) fn parse_date(text: &[u8]) -> Option<(Date, &[u8])> {
     let (year, rest) = number(text, 4)?;
     let (month, rest) = number(rest.strip_prefix(b"-")?, 2)?;
     let (day, rest) = number(rest.strip_prefix(b"-")?, 2)?;
-    let date = Date {
-        year,
-        month: u8::try_from(month).ok()?,
-        day: u8::try_from(day).ok()?,
-    };
+    let date = Date { year, month: u8::try_from(month).ok()?, day: u8::try_from(day).ok()? };
     // An invalid date comes back as another.
     (Date::from_unix_days(date.to_unix_days()) == date).then_some((date, rest))
 }
@@ -45,10 +41,8 @@ pub(super) fn parse_time(text: &[u8]) -> Option<(i64, &[u8])> {
     let in_range = hour < 24 && minute < 60 && second < 60;
     // The end of the day, as in the other databases.
     let is_end = (hour, minute, second, micros) == (24, 0, 0, 0);
-    (in_range || is_end).then_some((
-        ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros,
-        rest,
-    ))
+    (in_range || is_end)
+        .then_some((((hour * 60 + minute) * 60 + second) * 1_000_000 + micros, rest))
 }
 
 /// A date and a time, with an optional offset, converted to UTC.
@@ -76,8 +70,5 @@ pub(super) fn parse_date_time(text: &[u8], zoned: bool) -> Option<Scalar<'static
     };
     let unix =
         date.to_unix_days() * 86_400_000_000 + micros - offset_minutes.unwrap_or(0) * 60_000_000;
-    Some(Scalar::date_time_from_unix_micros(
-        unix,
-        zoned || offset_minutes.is_some(),
-    ))
+    Some(Scalar::date_time_from_unix_micros(unix, zoned || offset_minutes.is_some()))
 }

@@ -15,16 +15,12 @@ const TABLES: &str = "
     ORDER BY name";
 
 pub(super) async fn schema(session: &mut SqliteConnection) -> Answer<Schema> {
-    let named: Vec<(String, String)> = sqlx::query_as(safe(TABLES))
-        .fetch_all(&mut *session)
-        .await?;
+    let named: Vec<(String, String)> =
+        sqlx::query_as(safe(TABLES)).fetch_all(&mut *session).await?;
     let mut tables = Vec::new();
     for (name, kind) in named {
         let is_view = kind == "view";
-        let of_keys = TableName {
-            name: name.clone(),
-            parts: vec![name.clone()],
-        };
+        let of_keys = TableName { name: name.clone(), parts: vec![name.clone()] };
         tables.push(Table {
             is_view,
             columns: columns(session, &name).await.unwrap_or_default(),
@@ -37,10 +33,7 @@ pub(super) async fn schema(session: &mut SqliteConnection) -> Answer<Schema> {
             ..Table::default()
         });
     }
-    Ok(Schema {
-        tables,
-        elsewhere: Vec::new(),
-    })
+    Ok(Schema { tables, elsewhere: Vec::new() })
 }
 
 async fn columns(session: &mut SqliteConnection, table: &str) -> Answer<Vec<TableColumn>> {
@@ -66,10 +59,8 @@ async fn references(session: &mut SqliteConnection, table: &str) -> Answer<Vec<F
                LEFT JOIN pragma_table_list t
                  ON t.schema = 'main' AND t.name = f.\"table\" COLLATE NOCASE
                ORDER BY f.id, f.seq";
-    let rows: Vec<(String, String, String, Option<String>)> = sqlx::query_as(sql)
-        .bind(table)
-        .fetch_all(&mut *session)
-        .await?;
+    let rows: Vec<(String, String, String, Option<String>)> =
+        sqlx::query_as(sql).bind(table).fetch_all(&mut *session).await?;
     let mut primary = Vec::new();
     for (_, _, parent, to) in &rows {
         if to.is_none() {

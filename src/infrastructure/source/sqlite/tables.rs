@@ -22,21 +22,15 @@ pub(super) async fn plan(
         let detail: String = step.try_get("detail")?;
         // A subquery, which is scanned but is not a table.
         let subquery = ["CO-ROUTINE ", "MATERIALIZE "];
-        inner.extend(
-            subquery
-                .iter()
-                .find_map(|word| detail.strip_prefix(word).map(str::to_owned)),
-        );
+        inner.extend(subquery.iter().find_map(|word| detail.strip_prefix(word).map(str::to_owned)));
         // `SCAN products`, and with an index `SCAN products USING INDEX ...`.
         if let Some(table) = detail.strip_prefix("SCAN ")
             && !detail.contains(" USING ")
             && !table.starts_with('(')
             && !inner.iter().any(|name| name == table)
         {
-            plan.scans.push(Scan {
-                table: table.to_owned(),
-                rows: highest_row(session, table).await,
-            });
+            plan.scans
+                .push(Scan { table: table.to_owned(), rows: highest_row(session, table).await });
         }
     }
     Ok(plan)
@@ -45,14 +39,8 @@ pub(super) async fn plan(
 /// Approximate number of rows: the highest row id, which is found quickly. Aliases are not
 /// resolved.
 async fn highest_row(session: &mut SqliteConnection, table: &str) -> Option<u64> {
-    let sql = format!(
-        "SELECT max(_rowid_) FROM \"{}\"",
-        table.replace('"', "\"\"")
-    );
-    let highest: Option<i64> = sqlx::query_scalar(safe(&sql))
-        .fetch_one(session)
-        .await
-        .ok()?;
+    let sql = format!("SELECT max(_rowid_) FROM \"{}\"", table.replace('"', "\"\""));
+    let highest: Option<i64> = sqlx::query_scalar(safe(&sql)).fetch_one(session).await.ok()?;
     u64::try_from(highest.unwrap_or(0)).ok()
 }
 
@@ -69,17 +57,11 @@ pub(super) async fn unique_keys(
                 UNION ALL
                 SELECT i.name, 0, c.name FROM pragma_index_list(?1, ?2) i, pragma_index_info(i.name, ?2) c
                 WHERE i.\"unique\" = 1 AND i.partial = 0";
-    let rows: Vec<(String, bool, Option<String>)> = sqlx::query_as(sql)
-        .bind(table)
-        .bind(schema)
-        .fetch_all(&mut *session)
-        .await?;
+    let rows: Vec<(String, bool, Option<String>)> =
+        sqlx::query_as(sql).bind(table).bind(schema).fetch_all(&mut *session).await?;
     let sql = "SELECT name, upper(type) FROM pragma_table_info(?1, ?2)";
-    let types: Vec<(String, String)> = sqlx::query_as(sql)
-        .bind(table)
-        .bind(schema)
-        .fetch_all(session)
-        .await?;
+    let types: Vec<(String, String)> =
+        sqlx::query_as(sql).bind(table).bind(schema).fetch_all(session).await?;
     let of_affinity = |wanted: Affinity| {
         let columns = types.iter().filter(move |(_, of)| affinity(of) == wanted);
         columns.map(|(name, _)| name.clone())

@@ -45,10 +45,7 @@ mod tests {
 
     #[test]
     fn a_parameter_is_without_effect_or_refused_by_name() {
-        for url in [
-            "sqlite:shop.db",
-            "sqlite://shop.db?mode=rwc&serverVersion=3",
-        ] {
+        for url in ["sqlite:shop.db", "sqlite://shop.db?mode=rwc&serverVersion=3"] {
             let options = options(url).expect("valid");
             assert_eq!(options.get_filename().to_str(), Some("shop.db"));
         }

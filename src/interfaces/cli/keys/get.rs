@@ -136,9 +136,7 @@ async fn find_key(key: &str, config: &Config) -> Result<KeyReport, Failure> {
             key: key.to_owned(),
             flags: config.flags.everywhere.clone(),
             strategy: None,
-            meant: templates
-                .iter()
-                .find_map(|template| respelled(key, template)),
+            meant: templates.iter().find_map(|template| respelled(key, template)),
             cached: cache.read(key.as_bytes()).await?,
             database: Ok(None),
         };

@@ -46,12 +46,7 @@ pub(crate) struct ListArgs {
     #[arg(long, env = "SHOPWARM_CACHED", value_parser = clap::builder::FalseyValueParser::new())]
     cached: bool,
     /// Only keys in this state (implies --cached); repeatable
-    #[arg(
-        long,
-        value_name = "STATE",
-        env = "SHOPWARM_STATE",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "STATE", env = "SHOPWARM_STATE", value_delimiter = ',')]
     state: Vec<State>,
     /// A key with less time left than this counts as `expiring` [default: a quarter of its TTL, max 1h]
     #[arg(long, value_name = "DURATION", hide_short_help = true, env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
@@ -112,10 +107,7 @@ pub(super) async fn list(
         output,
         stop: &stop,
         selection,
-        inspection: Inspection {
-            values: cached,
-            ..Inspection::new(args.expiring_within)
-        },
+        inspection: Inspection { values: cached, ..Inspection::new(args.expiring_within) },
         need: match cached {
             true => CacheNeed::Required,
             false => CacheNeed::None,
@@ -157,38 +149,23 @@ fn finish(
 ) {
     let errors: Vec<String> = report.failures().map(ToString::to_string).collect();
     let error = (!errors.is_empty()).then(|| errors.join("; "));
-    let end = [
-        ("outcome".to_owned(), json!(report.outcome())),
-        ("error".to_owned(), error.into()),
-    ];
+    let end = [("outcome".to_owned(), json!(report.outcome())), ("error".to_owned(), error.into())];
     let (written, altered) = writer.finish(&end.into_iter().collect());
     if written == 0 && errors.is_empty() && report.stopped.is_none() {
         output.note(&none_found(args));
     }
     let is_wrong = |state: &State| *state != State::Identical;
     if written > 0 && form == Form::Columns && args.state.iter().any(is_wrong) {
-        let Flags {
-            everywhere,
-            reading,
-            own,
-        } = flags;
-        let names: String = args
-            .target
-            .what
-            .iter()
-            .map(|name| format!(" {}", quoted(name)))
-            .collect();
+        let Flags { everywhere, reading, own } = flags;
+        let names: String =
+            args.target.what.iter().map(|name| format!(" {}", quoted(name))).collect();
         let list = format!("shopwarm keys list{names}{own}{reading}{everywhere} -0");
         // A command is never broken, so that it can be copied.
-        output.line(&format!(
-            "  next: {list} | shopwarm warmup keys -0 -{everywhere}"
-        ));
+        output.line(&format!("  next: {list} | shopwarm warmup keys -0 -{everywhere}"));
     }
     if altered > 0 && form == Form::Lines {
         let keys = count_of(altered);
-        output.note(&format!(
-            "{keys} shown escaped or shortened; -0 writes them exactly"
-        ));
+        output.note(&format!("{keys} shown escaped or shortened; -0 writes them exactly"));
     }
 }
 

@@ -66,10 +66,7 @@ pub fn temp_root() -> PathBuf {
 }
 
 pub fn temp_dir() -> TempDir {
-    let dir = tempfile::Builder::new()
-        .prefix("shopwarm-it-")
-        .tempdir_in(temp_root())
-        .unwrap();
+    let dir = tempfile::Builder::new().prefix("shopwarm-it-").tempdir_in(temp_root()).unwrap();
     // The servers' users must be able to look in.
     fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
     dir
@@ -89,10 +86,7 @@ pub fn find(name: &str) -> PathBuf {
         .flatten()
         .flatten()
         .filter_map(|entry| {
-            Some((
-                entry.file_name().to_str()?.parse().ok()?,
-                entry.path().join("bin"),
-            ))
+            Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")))
         })
         .collect();
     versions.sort();
@@ -123,10 +117,7 @@ pub fn words(line: &str) -> Vec<&str> {
 /// A command that is ended when it takes too long.
 pub fn bounded(line: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new("timeout");
-    command
-        .arg("--foreground")
-        .arg(PATIENCE.as_secs().to_string())
-        .args(line);
+    command.arg("--foreground").arg(PATIENCE.as_secs().to_string()).args(line);
     command
 }
 
@@ -140,10 +131,8 @@ pub fn output(mut command: Command, input: &str) -> Result<String, String> {
     let mut stdin = tempfile::tempfile().unwrap();
     stdin.write_all(input.as_bytes()).unwrap();
     stdin.rewind().unwrap();
-    let output = command
-        .stdin(stdin)
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output =
+        command.stdin(stdin).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
         return Ok(stdout);

@@ -83,9 +83,7 @@ impl Run {
                         "--no-defaults --auth-root-authentication-method=normal --skip-test-db
                          --innodb-log-file-size=8M --innodb-flush-method=nosync",
                     ));
-                    install
-                        .arg(format!("--datadir={}", dir.display()))
-                        .current_dir(dir);
+                    install.arg(format!("--datadir={}", dir.display())).current_dir(dir);
                     succeed(install, "");
                 } else {
                     let mut initdb = bounded(kind.program("initdb"));

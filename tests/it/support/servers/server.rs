@@ -21,14 +21,8 @@ use super::{Dialect, free_port};
 use crate::support::tools::valkey;
 
 /// In every server's directory.
-const CERTIFICATES: [&str; 6] = [
-    "ca.crt",
-    "ca.key",
-    "server.crt",
-    "server.key",
-    "client.crt",
-    "client.key",
-];
+const CERTIFICATES: [&str; 6] =
+    ["ca.crt", "ca.key", "server.crt", "server.key", "client.crt", "client.key"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -68,18 +62,9 @@ impl Server {
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
         // Between finding a port and using it, another process can take it.
         for _ in 0..5 {
-            let at = Address {
-                kind,
-                dir: dir.path().to_owned(),
-                port: free_port(),
-            };
+            let at = Address { kind, dir: dir.path().to_owned(), port: free_port() };
             if let Some(child) = at.launch(&args) {
-                return Server {
-                    at,
-                    args,
-                    child: Mutex::new(child),
-                    _dir: dir,
-                };
+                return Server { at, args, child: Mutex::new(child), _dir: dir };
             }
         }
         let log = fs::read_to_string(dir.path().join("log")).unwrap_or_default();
@@ -112,26 +97,14 @@ impl Server {
         // PostgreSQL's sessions are processes too, and would each finish what they are doing.
         let sessions = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
         let sessions = sessions.unwrap_or_default();
-        signal(
-            &mut child,
-            "KILL",
-            &sessions.split_whitespace().collect::<Vec<_>>(),
-        );
+        signal(&mut child, "KILL", &sessions.split_whitespace().collect::<Vec<_>>());
         self.await_end(&mut child);
     }
 
     /// Ends it in good order, without waiting for its clients.
     pub fn stop(&self) {
         let mut child = self.child.lock().unwrap();
-        signal(
-            &mut child,
-            if self.at.kind == Kind::Postgres {
-                "INT"
-            } else {
-                "TERM"
-            },
-            &[],
-        );
+        signal(&mut child, if self.at.kind == Kind::Postgres { "INT" } else { "TERM" }, &[]);
         self.await_end(&mut child);
     }
 
@@ -179,15 +152,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
         // QUIT lets PostgreSQL give its shared memory back; CONT, as it hears nothing when paused.
-        signal(
-            child,
-            if self.at.kind == Kind::Postgres {
-                "QUIT"
-            } else {
-                "KILL"
-            },
-            &[],
-        );
+        signal(child, if self.at.kind == Kind::Postgres { "QUIT" } else { "KILL" }, &[]);
         signal(child, "CONT", &[]);
         let _ = child.wait();
     }
@@ -212,36 +177,24 @@ impl Address {
 
     /// The database that is always there.
     pub fn home(&self) -> &'static str {
-        if self.kind == Kind::Postgres {
-            "postgres"
-        } else {
-            "mysql"
-        }
+        if self.kind == Kind::Postgres { "postgres" } else { "mysql" }
     }
 
     /// Runs SQL as the administrator.
     pub fn sql(&self, database: &str, sql: &str) -> Result<String, String> {
         let (program, args) = match self.dialect() {
-            Dialect::Postgres => (
-                "psql",
-                "-XAqt -F \t -v ON_ERROR_STOP=1 -U admin -h @DIR@ -p @PORT@ -d",
-            ),
+            Dialect::Postgres => {
+                ("psql", "-XAqt -F \t -v ON_ERROR_STOP=1 -U admin -h @DIR@ -p @PORT@ -d")
+            }
             Dialect::MySql => (
                 "mariadb",
                 "--no-defaults --batch --raw --skip-column-names --user=root --socket=@DIR@/socket
                  --default-character-set=utf8mb4",
             ),
-            Dialect::Sqlite => (
-                "sqlite3",
-                "-init /dev/null -batch -bail -noheader -separator \t",
-            ),
+            Dialect::Sqlite => ("sqlite3", "-init /dev/null -batch -bail -noheader -separator \t"),
         };
         // How long to wait for somebody else's write.
-        let patience = if self.kind == Kind::Sqlite {
-            ".timeout 10000\n"
-        } else {
-            ""
-        };
+        let patience = if self.kind == Kind::Sqlite { ".timeout 10000\n" } else { "" };
         let mut client = bounded([find(program)]);
         client.args(self.fill_in(&words(args))).arg(database);
         // Limits that a test sets for the server's clients are not meant for its administrator.
@@ -252,20 +205,14 @@ impl Address {
     /// Writes this server's directory and port into arguments.
     fn fill_in(&self, args: &[impl AsRef<str>]) -> Vec<String> {
         let (dir, port) = (self.dir.to_str().unwrap(), self.port.to_string());
-        args.iter()
-            .map(|arg| arg.as_ref().replace("@DIR@", dir).replace("@PORT@", &port))
-            .collect()
+        args.iter().map(|arg| arg.as_ref().replace("@DIR@", dir).replace("@PORT@", &port)).collect()
     }
 
     /// Starts the server and waits until it answers. None: it ended by itself, which a port in use
     /// makes it do.
     fn launch(&self, args: &[String]) -> Option<Child> {
         let kind = self.kind;
-        let log = File::options()
-            .append(true)
-            .create(true)
-            .open(self.dir.join("log"))
-            .unwrap();
+        let log = File::options().append(true).create(true).open(self.dir.join("log")).unwrap();
         // The shell writes its number down before it becomes the server: there is no moment when
         // the server runs and nobody knows which it is.
         let mut child = Command::new("sh")
@@ -443,11 +390,7 @@ pub fn shared(kind: Kind) -> Address {
     run.locked(&format!("{kind:?}"), |place| {
         if let Ok(text) = fs::read_to_string(place) {
             let (port, dir) = text.split_once(' ').unwrap();
-            return Address {
-                kind,
-                dir: dir.into(),
-                port: port.parse().unwrap(),
-            };
+            return Address { kind, dir: dir.into(), port: port.parse().unwrap() };
         }
         let server = Server::start(kind, &[], run.owner);
         let at = server.at.clone();
