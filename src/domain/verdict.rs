@@ -116,6 +116,7 @@ impl Verdict {
             mark => mark,
         };
         let (text, next) = match report.passes() {
+            true if report.is_denied() => (done.to_owned(), Some(info.instead(DOCTOR))),
             true => (done.to_owned(), warm(mark, info)),
             false => (sentence(report, done), next(report, info)),
         };

@@ -63,7 +63,7 @@ fn a_shops_own_binary_keeps_every_command() {
     let coded = list.iter().find(|line| line["id"] == CODED).expect("it is listed");
     assert_eq!(
         [&coded["key"], &coded["priority"], &coded["ttl"], &coded["enabled"]],
-        [&json!("Instalments:{months}"), &json!(80), &json!("1day"), &json!(true)]
+        [&json!("Instalments:{months}"), &json!(80), &json!("1d"), &json!(true)]
     );
     let details = demo.command("strategies -v").run().expect(0).stdout;
     assert!(details.contains("priority     [code] 80"), "{details}");

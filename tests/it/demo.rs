@@ -47,6 +47,10 @@ fn a_new_shop_says_what_it_is_and_what_to_try_once() {
     let dir = folder();
     let log = run(&dir, "--demo=stale warmup all -q --log-format json").expect(0).stderr;
     assert!(log.lines().all(|line| line.starts_with('{')), "{log}");
+    let log = run(&dir, "--demo=failing warmup all -q --log-format text").expect(4).stderr;
+    let failed = log.lines().find(|line| line.contains("strategy failed"));
+    let failed = failed.unwrap_or_else(|| panic!("{log}"));
+    assert!(failed.contains("run_id=") && failed.contains("strategy{id="), "{failed}");
     let log = run(&dir, "--demo warmup all --log-format json").expect(0).stderr;
     assert!(log.lines().all(|line| line.starts_with('{')), "{log}");
     let dir = folder();

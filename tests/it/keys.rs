@@ -154,7 +154,7 @@ fn several_keys_are_shown_one_after_the_other() {
         .collect();
     assert_eq!(keys, ["nothing:1", tea]);
     let respelled = get("Produkts:id:prod-0011").expect(3).stdout;
-    let meant = "shopwarm keys get Product:id:prod-0011 ";
+    let meant = "shopwarm keys get Product:id:prod-0011\n";
     assert!(respelled.contains(meant), "{respelled}");
     assert!(respelled.contains("did you mean this key?"), "{respelled}");
     let shorter = get("Product:prod-0011").expect(3).stdout;

@@ -253,5 +253,5 @@ fn other_keys_of_a_map_are_no_other_shape() {
     warm(&map("id")).expect(0);
     let run = warm(&map("number")).expect(3);
     let error: Value = run.strategy("own/m")["error"].clone();
-    assert!(error.to_string().contains("would change what readers"), "{error}");
+    assert!(error.to_string().contains("would change the format of cached values"), "{error}");
 }

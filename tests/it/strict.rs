@@ -236,7 +236,7 @@ fn a_server_runs_what_fits() {
         let said = server.hears("run ended");
         let end = said.lines().find(|line| line.contains("run ended"));
         let end = end.expect("a line");
-        assert!(end.contains("WARN") && end.contains("next=\"shopwarm doctor\""), "{end}");
+        assert!(end.contains("WARN") && end.contains("next=\"shopwarm doctor"), "{end}");
         ran("/admin/schedule/x/run?wait=true", json!({}));
         server.post("/admin/schedule/y/run?wait=true").expect(502);
         let strict = json!({ "strict": true });

@@ -91,7 +91,7 @@ fn a_live_bar_moves_and_ctrl_c_ends_it_with_a_report() {
         sleep(Duration::from_millis(100));
     }
     redis.pause();
-    let screen = terminal.wait_for("waiting for the cache, 2s");
+    let screen = terminal.wait_for("waiting for the cache, 2 s");
     assert!(!screen.contains(" left"), "{screen}");
     redis.resume();
     until("it goes on", || !terminal.screen().contains("waiting"));

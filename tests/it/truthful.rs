@@ -21,7 +21,7 @@ fn a_server_without_database_or_cache_does_not_start() {
         assert!(!run.stderr.contains("listening"), "{}", run.stderr);
     };
     let (database, cache) = ("no database is configured", "no cache is configured");
-    refused(serve(), &[database, cache]);
+    refused(serve(), &["no database and no cache are configured"]);
     refused(serve().database("sqlite:shop.db"), &[cache]);
     refused(serve().cache("sqlite:cache.db"), &[database]);
 }

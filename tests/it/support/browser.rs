@@ -38,9 +38,19 @@ impl Browser {
         supervise(std::process::id(), home.path());
         let driver = launch(dir.path());
         let mut browser = Browser { driver, port: 0, session: String::new(), dir, home };
-        browser.port = until("the driver's port", || browser.announced());
+        browser.port =
+            until("the driver's port", || browser.announced().or_else(|| browser.relaunch()));
         browser.begin();
         browser
+    }
+
+    /// The driver ends if somebody takes the port that it has chosen: then it chooses another.
+    fn relaunch(&mut self) -> Option<u16> {
+        let ended = self.driver.try_wait().expect("the driver's state");
+        if ended.is_some() {
+            self.driver = launch(self.dir.path());
+        }
+        None
     }
 
     /// The port that the driver says it took.
