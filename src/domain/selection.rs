@@ -4,7 +4,7 @@ use super::failure::{Failure, FailureKind};
 use super::nearest::nearest;
 use super::strategy::{Definition, OF_VALUE, StrategyId, Wanted};
 use super::wildcard::{is_pattern, matches};
-use super::wording::{first, quoted};
+use super::wording::first;
 
 /// What was asked for, by name. A name may be a pattern: `catalog/*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -288,11 +288,9 @@ fn advice(kind: &str, wanted: &str, names: &[String]) -> Option<String> {
     if !other.is_empty() {
         return Some(format!("`{wanted}` is a {other}: give its name alone"));
     }
-    if wanted.contains(':') {
-        let key = quoted(wanted);
-        return Some(format!(
-            "it looks like a key: shopwarm warmup keys {key}, or shopwarm keys get {key}"
-        ));
+    if wanted.contains(':') && !wanted.contains('/') {
+        let advice = "it looks like a key: shopwarm warmup keys KEY, or shopwarm keys get KEY";
+        return Some(advice.to_owned());
     }
     // The context is easily forgotten.
     let bare = |name: &&String| name.rsplit('/').next() == Some(wanted);
