@@ -53,7 +53,7 @@ pub struct Failure {
     /// What to do next.
     pub hint: Option<String>,
     /// Where in our query the database found it; for those who know what the query is made of.
-    pub spot: Option<Spot>,
+    pub spot: Option<Box<Spot>>,
     /// What the query names there and the database does not have.
     pub missing: Option<Missing>,
     /// The reason without its place, where other definitions may have the same.

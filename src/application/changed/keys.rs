@@ -142,7 +142,7 @@ impl<'a> Keys<'a> {
                 let stays = !has_changed(&entry) && was_selected && tracked.has_one_reading(&key);
                 match wrote.filter(|_| stays) {
                     Some(Wrote { digest, .. }) => {
-                        group.push(RecordedKey { key: key.into_bytes(), digest })
+                        group.push(RecordedKey { key: key.into_bytes(), digest });
                     }
                     None => self.names.push(key),
                 }

@@ -33,7 +33,7 @@ pub(super) fn unencodable(refused: &[(String, String)], text: &str) -> Failure {
     let first = refused.first().map_or("", |(column, _)| column.as_str());
     let hint = format!("CAST it in the query, for example CAST({first} AS {text})");
     Failure {
-        spot: Some(Spot::Word(first.to_owned())),
+        spot: Some(Box::new(Spot::Word(first.to_owned()))),
         ..Failure::new(FailureKind::Query, "preparing", why).hint(hint)
     }
 }

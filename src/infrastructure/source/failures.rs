@@ -126,7 +126,7 @@ pub(super) fn of_query<D: Driver>(driver: &D, label: &str, error: &sqlx::Error) 
             };
             Failure {
                 hint: explained.hint.map(str::to_owned),
-                spot: explained.spot,
+                spot: explained.spot.map(Box::new),
                 missing: explained.missing,
                 ..Failure::new(kind, what, explained.message)
             }

@@ -139,7 +139,7 @@ impl<D: Reader> RowSource for SqlSource<D> {
             Ok(columns) => Ok(columns.into()),
             Err(Refusal::Sql(error)) => {
                 let mut failure = sessions.query_failure("preparing", &error);
-                if let Some(Spot::Char(at)) = &mut failure.spot {
+                if let Some(Spot::Char(at)) = failure.spot.as_deref_mut() {
                     *at = at.saturating_sub(D::DESCRIBED[0].chars().count());
                 }
                 Err(failure)

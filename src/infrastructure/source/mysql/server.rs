@@ -34,7 +34,7 @@ pub(super) async fn info(
         user: Some(text(session, "SELECT CURRENT_USER()").await?),
         read_only: is_on(setting(session, read_only).await),
         writing: "",
-        statement_timeout: timeout.to_string(),
+        statement_timeout: timeout,
         role: role(session).await,
         clock: Some(Clock {
             theirs: now.parse::<f64>().ok().map(|micros| micros / 1e6),

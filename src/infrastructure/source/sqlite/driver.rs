@@ -174,7 +174,7 @@ impl Driver for SqliteFile {
             user: None,
             read_only: true,
             writing: "",
-            statement_timeout: timeout.to_string(),
+            statement_timeout: timeout,
             role: Role::File,
             clock: None,
         })
