@@ -518,7 +518,7 @@ fn random_histories(dialect: Dialect, histories: u64, rounds: u64) {
         let run = catch_unwind(AssertUnwindSafe(|| history(dialect, seed, rounds, &mut story)));
         match run {
             Ok(of_one) => {
-                of_one.into_iter().for_each(|(way, n)| *ways.entry(way).or_default() += n)
+                of_one.into_iter().for_each(|(way, n)| *ways.entry(way).or_default() += n);
             }
             Err(panic) => {
                 eprintln!("SHOPWARM_CHANGED_SEED={seed}\n{story}");
