@@ -216,7 +216,10 @@ pub enum Stop {
 #[derive(Clone, Debug)]
 pub struct Report {
     pub strategies: Vec<StrategyReport>,
+    /// Without [`Self::asked`].
     pub elapsed: Duration,
+    /// How long somebody thought about a question.
+    pub asked: Duration,
     pub stopped: Option<Stop>,
     /// The first [`KEPT_ERRORS`] named keys that belong to no strategy.
     pub unmatched: Vec<String>,
@@ -325,6 +328,7 @@ impl Report {
             elapsed: Duration::ZERO,
             stopped: Some(stop),
             unmatched: Vec::new(),
+            asked: Duration::ZERO,
             unmatched_total: 0,
             warnings: Vec::new(),
             pace: None,

@@ -32,6 +32,7 @@ pub fn report(strategies: Vec<StrategyReport>) -> Report {
         elapsed: Duration::from_millis(250),
         stopped: None,
         unmatched: Vec::new(),
+        asked: Duration::ZERO,
         unmatched_total: 0,
         warnings: Vec::new(),
         pace: None,

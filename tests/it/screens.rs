@@ -2,6 +2,7 @@
 //! `INSTA_UPDATE=always cargo test screens` takes the screens of today.
 
 use crate::support::sample::Sample;
+use crate::support::servers::Redis;
 
 #[test]
 fn first_contact() {
@@ -79,6 +80,19 @@ fn earlier_runs() {
     sample.scene("runs", "shopwarm --demo runs");
     sample.scene("runs-diff", "shopwarm --demo runs last~1 --diff last");
     sample.scene("usage", "shopwarm --demo usage");
+}
+
+#[test]
+fn used_keys() {
+    let (sample, redis) = (Sample::new(), Redis::start(&[]));
+    let cache = format!("--cache-url {}", redis.url());
+    sample.command(&format!("warmup all -q {cache}")).run().expect(0);
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"redis://127\.0\.0\.1:\d+", "redis://[cache]");
+    settings.add_filter(r" *\d+(\.\d)? (KiB|B)\b", " [size]");
+    settings.add_filter(r"\d+s ago", "[ago]");
+    let line = format!("shopwarm --demo {cache} usage");
+    settings.bind(|| sample.scene("usage-table", &line));
 }
 
 #[test]

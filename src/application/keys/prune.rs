@@ -2,6 +2,7 @@
 //! of the database by name, and removed where somebody agrees. Nothing is ever found by a pattern.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
@@ -55,7 +56,9 @@ pub async fn prune(book: &mut Book, run: &RunContext<'_>, written: PlannedKeys) 
         return;
     }
     run.report(&Event::Asking);
+    let asked = Instant::now();
     let agreed = run.unless_stopped(consent.may_remove(&prunable)).await;
+    book.asked += asked.elapsed();
     if agreed != Some(true) {
         let kept = orphans(prunable.iter().map(|of_one| of_one.keys).sum());
         let why = match agreed {

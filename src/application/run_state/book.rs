@@ -1,5 +1,7 @@
 //! What a run has done so far, and whether it goes on.
 
+use std::time::Duration;
+
 use super::context::RunContext;
 use super::tally::Tally;
 use crate::application::run_state::event::Event;
@@ -13,6 +15,8 @@ pub struct Book {
     pub warnings: Vec<String>,
     /// A failure that ends the run.
     pub is_broken: bool,
+    /// How long somebody thought about a question.
+    pub asked: Duration,
 }
 
 impl Book {
@@ -23,7 +27,12 @@ impl Book {
         let counts_identical = options.skip_identical;
         let tallies = specs.zip(&plan.ttls);
         let tallies = tallies.map(|(spec, ttl)| Tally::new(spec, ttl.base, counts_identical));
-        Self { tallies: tallies.collect(), warnings: Vec::new(), is_broken: false }
+        Self {
+            tallies: tallies.collect(),
+            warnings: Vec::new(),
+            is_broken: false,
+            asked: Duration::ZERO,
+        }
     }
 
     pub fn goes_on(&self, run: &RunContext<'_>) -> bool {
@@ -90,7 +99,8 @@ impl Book {
         self.warnings.extend(pace.warnings());
         let report = Report {
             strategies: self.tallies.into_iter().map(|tally| tally.report).collect(),
-            elapsed: run.started.elapsed(),
+            elapsed: run.started.elapsed().saturating_sub(self.asked),
+            asked: self.asked,
             stopped: run.stop.reason(),
             unmatched: unmatched.first,
             unmatched_total: unmatched.total,

@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
     }
 
     async fn end(self, mut report: Report, verified: Option<&Verified>, whole: bool) -> Finished {
-        report.elapsed = self.since.elapsed();
+        report.elapsed = self.since.elapsed().saturating_sub(report.asked);
         report.warnings.splice(0..0, self.warning);
         let lost = self.lock.as_ref().and_then(Lock::warning);
         report.warnings.extend(lost);

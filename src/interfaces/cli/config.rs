@@ -16,7 +16,7 @@ pub(super) fn show(config: &Config, output: &Output) -> Exit {
         .field("name", |shown| shown.name)
         .text("value", 0, |shown| value(shown).unwrap_or_else(|| "(not set)".to_owned()))
         .field("value", |shown| shown.value.clone())
-        .text("from", 1, |shown| shown.from.to_string())
+        .text("from", 0, |shown| shown.from.to_string())
         .field("from", |shown| shown.from.to_string());
     let mut document = table.document(&config.shown, None);
     document.json = json!({ "schema_version": 1, "settings": document.lines });

@@ -44,7 +44,9 @@ pub(super) async fn run(
         findings = setup::doctor::checkup(config.as_ref(), &wrong, &selection) => findings,
         () = stop.stopped() => return Ok(stop.reason().map_or(Exit::Internal, Exit::from)),
     };
-    findings.push(Finding::ok("terminal", output.terminal()));
+    if output.verbose || output.format != Format::Table {
+        findings.push(Finding::ok("terminal", output.terminal()));
+    }
     let text = match output.format {
         Format::Table => lines(&findings, output),
         format => document(&findings).render(format, None),
@@ -74,8 +76,9 @@ fn summary(findings: &[Finding]) -> String {
     let s = if warnings == 1 { "" } else { "s" };
     let level = findings.iter().map(|finding| finding.level).max_by_key(|level| urgency(*level));
     let (mark, colour) = mark(level.unwrap_or(Level::Ok));
-    let style = colour.on_default().bold();
-    format!("{style}{mark}{style:#} {ok} ok, {warnings} warning{s}, {failed} failed\n")
+    let (style, bold) = (colour.on_default().bold(), anstyle::Style::new().bold());
+    let said = format!("{ok} ok, {warnings} warning{s}, {failed} failed");
+    format!("{style}{mark}{style:#} {bold}{said}{bold:#}\n")
 }
 
 /// One line per check, with its hint below; what needs attention comes last. `-q` omits passed checks.

@@ -10,22 +10,28 @@ const EXAMPLES: &str = include_str!("examples.txt");
 /// What `shopwarm` alone prints.
 const START: &str = include_str!("start.txt");
 
-/// Columns of the intents at the left of [`START`].
+/// Columns of the intents at the left of [`START`], and of the names of commands beside them.
 const INTENT: usize = 9;
+const NAME: usize = 12;
 
 /// What `shopwarm` alone prints, for a terminal of this width.
 pub(super) fn start(width: Option<usize>) -> String {
     let width = width.unwrap_or(usize::MAX);
     let mut text = String::new();
     for line in START.lines() {
-        let is_column = line.get(INTENT - 1..INTENT) == Some(" ");
-        let (intent, rest) = line.split_at(if is_column { INTENT } else { 0 });
-        let indent = " ".repeat(intent.len());
+        let is_blank = |at: usize| line.get(at - 1..at) == Some(" ");
+        let column = match (is_blank(INTENT), is_blank(INTENT + NAME)) {
+            (true, true) => INTENT + NAME,
+            (true, false) => INTENT,
+            _ => 0,
+        };
+        let (names, rest) = line.split_at(column);
         let rest = match line.len() <= width {
             true => rest.to_owned(),
-            false => wrap(rest, width - intent.len()).join(&format!("\n{indent}")),
+            false => wrap(rest, width.saturating_sub(column).max(NAME))
+                .join(&format!("\n{:column$}", "")),
         };
-        text += &format!("{intent}{rest}\n");
+        text += &format!("{names}{rest}\n");
     }
     text
 }

@@ -147,7 +147,8 @@ impl<'a> Line<'a> {
 fn document(effects: &[Effect], counts_our_reads: bool) -> Document {
     let total = Line::total(effects);
     let (totals, footer) = (total.totals(), footer(effects, &total));
-    let mut document = table().document(effects.iter().map(Line::of), Some(total));
+    let sampled = effects.iter().any(|effect| !effect.is_exact());
+    let mut document = table(sampled).document(effects.iter().map(Line::of), Some(total));
     document.footer = footer;
     if counts_our_reads {
         document.footer.insert_str(0, OUR_READS);
@@ -161,7 +162,7 @@ fn document(effects: &[Effect], counts_our_reads: bool) -> Document {
     document
 }
 
-fn table<'a>() -> Table<'a, Line<'a>> {
+fn table<'a>(sampled: bool) -> Table<'a, Line<'a>> {
     Table::new()
         .text("strategy", 0, Line::name)
         .field("id", Line::name)
@@ -170,9 +171,10 @@ fn table<'a>() -> Table<'a, Line<'a>> {
         .json("complete", |line| line.manifest().map(|of| of.complete))
         .number("keys", 0, |line| grouped(line.keys))
         .field("keys", |line| line.keys)
-        .number("sampled", 2, |line| grouped(line.sampled))
+        .when(sampled, |table| table.number("sampled", 2, |line| grouped(line.sampled)))
         .field("sampled", |line| line.sampled)
         .number("used", 0, |line| line.about(line.used))
+        .asked()
         .field("used", |line| line.used)
         .number("used %", 1, Line::used_share)
         .number("unused", 0, |line| line.about(line.unused))

@@ -61,10 +61,8 @@ impl<'a> Pair<'a> {
     /// The second run, if something went wrong only there.
     fn newly_bad(&self) -> Option<&'a StrategyRecord> {
         let is_bad = |s: &&StrategyRecord| s.status == Stage::Failed || s.counts.wrong() > 0;
-        match self.before.filter(is_bad) {
-            None => self.after.filter(is_bad),
-            Some(_) => None,
-        }
+        let was_bad = self.before.as_ref().is_some_and(is_bad);
+        self.after.filter(|now| !was_bad && is_bad(now))
     }
 
     fn tone(&self) -> Tone {

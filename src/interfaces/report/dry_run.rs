@@ -186,10 +186,9 @@ impl DryRun<'_> {
         let marked = line.marked()?;
         let changes =
             line.of.is_some_and(|of| self.changes_of(of.report).iter().any(|(n, _)| *n > 0));
-        Some(match self.compared && changes && marked.tone == Tone::Good {
-            true => Marked { mark: "~", tone: Tone::Plain, ..marked },
-            false => marked,
-        })
+        let changes = self.compared && changes && marked.tone == Tone::Good;
+        let (mark, tone) = ("~", Tone::Plain);
+        Some(if changes { Marked { mark, tone, ..marked } } else { marked })
     }
 
     fn table(&self) -> Table<'_, Row<'_>> {

@@ -14,7 +14,7 @@ use crate::domain::sniff::sniff;
 use crate::domain::strategy::Shape;
 use crate::domain::ttl::{Ttl, shown};
 use crate::domain::wording::quoted;
-use crate::interfaces::output::notes;
+use crate::interfaces::output::wrap;
 
 /// Max characters of a value without `-v`.
 const SHOWN_VALUE: usize = 2_000;
@@ -24,6 +24,10 @@ const SHOWN_DIFFERENCES: usize = 40;
 
 /// Max length of a text in a difference.
 const SHOWN_SIDE: usize = 200;
+
+/// Columns of the names at the left, and of what stands beside them at least.
+const MARGIN: usize = 11;
+const NARROWEST: usize = 20;
 
 /// Everything known about a key.
 pub(crate) struct KeyReport {
@@ -225,13 +229,12 @@ impl KeyReport {
             ("next", next),
             ("", note.flatten().map(str::to_owned)),
         ];
+        let room = width.map_or(usize::MAX, |width| width.saturating_sub(MARGIN).max(NARROWEST));
         let line = |(name, what): (&str, Option<String>)| {
-            let line = format!("{name:10} {}\n", what?);
             // A command is never broken, so that it can be copied.
-            Some(match name {
-                "next" => line,
-                _ => notes(&line, width),
-            })
+            let room = if name == "next" { usize::MAX } else { room };
+            let what = wrap(&what?, room).join(&format!("\n{:MARGIN$}", ""));
+            Some(format!("{name:10} {what}\n"))
         };
         let lines: String = lines.into_iter().filter_map(line).collect();
         let (differences, value) = (self.differences_text(verbose), self.value_text(verbose));

@@ -58,6 +58,9 @@ pub(crate) struct Wanted {
     pub before_report: bool,
 }
 
+/// Columns of the line below the headings where there is no terminal.
+const UNBOUNDED_RULE: usize = 80;
+
 pub(crate) struct KeyWriter {
     form: Form,
     /// Include the state in the cache.
@@ -101,7 +104,10 @@ impl KeyWriter {
                 let rule = vec!["---"; columns.len()];
                 format!("| {} |\n| {} |\n", columns.join(" | "), rule.join(" | "))
             }
-            Form::Columns if cached => row(["state", "ttl", "size", "type", "key"], writer.width),
+            Form::Columns if cached => {
+                let headings = row(["state", "ttl", "size", "type", "key"], writer.width);
+                headings + &"─".repeat(writer.width.unwrap_or(UNBOUNDED_RULE)) + "\n"
+            }
             _ => String::new(),
         };
         writer.write(head.as_bytes());

@@ -81,15 +81,9 @@ const NO_ORPHANS: &str = "not counted: keys without a row; `shopwarm dry-run --o
 /// A strategy with missing or different keys has failed, unless the requirements allow for them.
 fn judged(line: &Line<'_>, is_met: bool) -> Option<Marked> {
     let marked = line.marked()?;
-    Some(match marked.tone {
-        Tone::Good if line.classes.equal() < line.planned && is_met => {
-            Marked { mark: "~", tone: Tone::Plain, ..marked }
-        }
-        Tone::Good if line.classes.equal() < line.planned => {
-            Marked { mark: "✗", tone: Tone::Bad, ..marked }
-        }
-        _ => marked,
-    })
+    let (mark, tone) = if is_met { ("~", Tone::Plain) } else { ("✗", Tone::Bad) };
+    let differs = marked.tone == Tone::Good && line.classes.equal() < line.planned;
+    Some(if differs { Marked { mark, tone, ..marked } } else { marked })
 }
 
 /// The total of an incomplete strategy is unknown, and so is the share.
