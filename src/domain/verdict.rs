@@ -9,7 +9,7 @@ use super::failure::FailureKind;
 use super::gate::{Judged, Verified};
 use super::report::{Outcome, Report, Status, Stop, StrategyReport};
 use super::run::{Flags, RunInfo};
-use super::wording::{first, grouped, keys, rate, seconds};
+use super::wording::{first, grouped, keys, rate, seconds, strategies};
 
 /// More names than this would hide the sentence.
 const NAMED: usize = 3;
@@ -269,10 +269,6 @@ fn warmed(report: &Report) -> String {
 fn of_whole(part: u64, whole: Expected) -> String {
     let about = if whole.is_exact { "" } else { "about " };
     format!("{} of {about}{}", grouped(part), keys(whole.keys))
-}
-
-fn strategies(n: usize) -> String {
-    format!("{n} strateg{}", if n == 1 { "y" } else { "ies" })
 }
 
 /// The ids of the first ones, and how many more there are.

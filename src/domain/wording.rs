@@ -20,6 +20,11 @@ pub fn keys(n: u64) -> String {
     format!("{} key{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
+/// `1 strategy`, `2 strategies`.
+pub fn strategies(n: usize) -> String {
+    format!("{n} strateg{}", if n == 1 { "y" } else { "ies" })
+}
+
 /// The same of a noun with a regular plural: `1 field`, `2 fields`.
 pub fn counted(n: usize, noun: &str) -> String {
     format!("{} {noun}{}", grouped(n as u64), if n == 1 { "" } else { "s" })

@@ -1,4 +1,4 @@
-//! Exit codes, which are part of the contract.
+//! Exit codes, which are part of the contract. They follow from [`Report::ending`], as verdicts do.
 
 use std::process::ExitCode;
 

@@ -87,7 +87,7 @@ fn runs_are_listed_newest_first_and_shown_as_they_were_reported() {
         assert_eq!(shown["run_id"], id.as_str(), "{name}");
     }
     let far = runs(&lab, "last~2").expect(2).stderr;
-    assert!(far.contains("no run `last~2`: 2 runs are recorded"), "{far}");
+    assert!(far.contains("no run `last~2`: 2 runs recorded"), "{far}");
     let diff = runs(&lab, "last --diff last~1").expect(0).stdout;
     assert!(diff.contains("own/t") && diff.contains("1 strategy without a difference"), "{diff}");
     let same = runs(&lab, "last --diff last").expect(0).stdout;

@@ -140,7 +140,7 @@ settings! {
     }
 }
 
-/// The settings of commands that only read.
+/// The settings of commands that only read: what changes which rows are read, or what is expected of them.
 pub const READING: [&str; 14] = [
     "tags",
     "exclude",

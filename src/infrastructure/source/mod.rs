@@ -1,8 +1,7 @@
 //! Databases, each in its own module with wire format and SQL. Shared code is here: sessions,
 //! read-ahead, failures.
 //!
-//! To add a database: a module here and its line in `DATABASES`; its field of `sql`, and its URL
-//! schemes if it has servers, in `domain/database.rs`; the driver's feature in `Cargo.toml`.
+//! To add a database, see `docs/architecture.md`, "Where a change goes".
 
 mod adapter;
 mod certificates;

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::config::{Config, Provenance, Shown};
 use crate::domain::failure::Failure;
+use crate::domain::wording::{counted, strategies};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
 use crate::interfaces::report::table::Table;
@@ -42,12 +43,10 @@ pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
     setup::check_urls(&config)?;
     let definitions = config.definitions()?;
     let shop = Shop::load(config)?;
-    let count =
-        |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
     output.result(&format!(
         "valid: {}, {}\n",
-        count(shop.definitions.len(), "strategy", "strategies"),
-        count(shop.jobs.len(), "scheduled job", "scheduled jobs")
+        strategies(shop.definitions.len()),
+        counted(shop.jobs.len(), "scheduled job")
     ));
     for file in definitions.ignored() {
         output
@@ -64,8 +63,7 @@ pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
     let known = shop.definitions.iter();
     let known = known.filter(|known| known.spec.unprotected_ok || known.unordered_ok);
     if let known @ 1.. = known.count() {
-        let strategies = count(known, "strategy", "strategies");
-        output.note(&format!("warnings acknowledged with \"ok\": {strategies}"));
+        output.note(&format!("warnings acknowledged with \"ok\": {}", strategies(known)));
     }
     if let Some(advice) = setup::advice(&shop.definitions) {
         output.note(&format!("warning: {}", advice.text));

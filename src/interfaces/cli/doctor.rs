@@ -9,6 +9,7 @@ use crate::application::settings::RunSettings;
 use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::domain::finding::{Finding, Level};
+use crate::domain::wording::counted;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output, wrap};
 use crate::interfaces::report::document::Document;
@@ -73,11 +74,10 @@ fn summary(findings: &[Finding]) -> String {
     let warnings = findings.iter().filter(|f| f.level == Level::Warning);
     let warnings = warnings.count();
     let ok = findings.len() - failed - warnings;
-    let s = if warnings == 1 { "" } else { "s" };
     let level = findings.iter().map(|finding| finding.level).max_by_key(|level| urgency(*level));
     let (mark, colour) = mark(level.unwrap_or(Level::Ok));
     let (style, bold) = (colour.on_default().bold(), anstyle::Style::new().bold());
-    let said = format!("{ok} ok, {warnings} warning{s}, {failed} failed");
+    let said = format!("{ok} ok, {}, {failed} failed", counted(warnings, "warning"));
     format!("{style}{mark}{style:#} {bold}{said}{bold:#}\n")
 }
 

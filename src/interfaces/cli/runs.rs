@@ -6,6 +6,7 @@ use crate::application::record::RunRecord;
 use crate::application::record::history;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::wording::counted;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
 use crate::interfaces::report::{difference, runs};
@@ -63,11 +64,7 @@ pub(super) fn back(id: &str) -> Option<usize> {
 
 /// Finds the run; the newest is the first.
 pub(super) fn find<'r>(runs: &'r [RunRecord], id: &str) -> Result<&'r RunRecord, Failure> {
-    let count = match runs.len() {
-        0 => "no runs are recorded".to_owned(),
-        1 => "1 run is recorded".to_owned(),
-        n => format!("{n} runs are recorded"),
-    };
+    let count = format!("{} recorded", counted(runs.len(), "run"));
     let alike = runs.iter().filter(|run| run.run_id.contains(id));
     let alike: Vec<&RunRecord> = alike.collect();
     let what = match alike.len() {

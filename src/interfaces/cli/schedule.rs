@@ -11,6 +11,7 @@ use crate::application::schedule::{Job, Occurrence, PlannedJob, zone_name};
 use crate::application::settings::Count;
 use crate::config::{Config, ScheduleSettings};
 use crate::domain::failure::Failure;
+use crate::domain::wording::strategies;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
 use crate::interfaces::report::document::Document;
@@ -125,8 +126,7 @@ impl Coming<'_> {
     }
 
     fn warms(&self) -> String {
-        let n = self.planned.strategies.len();
-        let count = format!("{n} {}", if n == 1 { "strategy" } else { "strategies" });
+        let count = strategies(self.planned.strategies.len());
         match self.planned.job.warmup.as_slice() {
             [one] if one.contains('/') => one.clone(),
             [one] => format!("{one} ({count})"),

@@ -26,6 +26,8 @@ pub(crate) struct Heading {
     pub is_marked: bool,
     /// It was asked for, so it stays even if it is all zero.
     pub is_asked: bool,
+    /// Columns that it takes at least.
+    pub least: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -165,7 +167,8 @@ impl Grid<'_> {
         let bold = |cell: Cell| cell.add_attribute(Attribute::Bold);
         table.set_header(kept().flat_map(|(_, heading)| {
             let mark = heading.is_marked.then(|| Cell::new(""));
-            mark.into_iter().chain([bold(aligned(heading.name, heading))])
+            mark.into_iter()
+                .chain([bold(aligned(&format!("{:>1$}", heading.name, heading.least), heading))])
         }));
         for row in &self.rows {
             let coloured_cell = row.coloured_cell();
@@ -238,6 +241,7 @@ mod tests {
             is_name: rank == 0,
             is_marked: rank == 0,
             is_asked: false,
+            least: 0,
         }
     }
 

@@ -245,13 +245,9 @@ impl KeyReport {
     fn next(&self) -> Option<(String, Option<&'static str>)> {
         let (key, flags) = (quoted(&self.key), &self.flags);
         Some(match self.state() {
-            State::Expiring | State::Different | State::Missing => {
+            State::Expiring | State::Different | State::Missing | State::WrongType => {
                 (format!("shopwarm warmup keys {key}{flags}"), None)
             }
-            State::WrongType => (
-                format!("shopwarm warmup keys {key}{flags}"),
-                Some("replaces it with a value of the right type"),
-            ),
             State::Orphan => {
                 let id = self.strategy.as_ref().map(|maker| maker.id.as_str());
                 let what = quoted(id.unwrap_or("all"));

@@ -28,10 +28,8 @@ fn has_begun(strategy: &StrategyRecord) -> bool {
 }
 
 fn took(strategy: &StrategyRecord) -> String {
-    match has_begun(strategy) {
-        true => seconds(Duration::from_millis(strategy.elapsed_ms)),
-        false => NONE.to_owned(),
-    }
+    let took = seconds(Duration::from_millis(strategy.elapsed_ms));
+    if has_begun(strategy) { took } else { NONE.to_owned() }
 }
 
 fn keys_per_second(strategy: &StrategyRecord) -> String {
@@ -66,6 +64,7 @@ fn table<'a>(record: &RunRecord, total: &StrategyRecord) -> Table<'a, &'a Strate
         .number("size", 3, |s| size(s.counts.bytes))
         .csv(["bytes"])
         .number("took", 2, |strategy| took(strategy))
+        .wide_as("120 ms")
         .csv(["elapsed_ms"])
         .number("keys/s", 4, |strategy| keys_per_second(strategy))
         .when(imperfect, |table| {

@@ -16,7 +16,7 @@ use crate::application::record::history::LastComplete;
 use crate::application::record::line::RunLine;
 use crate::domain::report::Outcome;
 use crate::domain::verdict::Mark;
-use crate::domain::wording::{exactly, grouped, seconds};
+use crate::domain::wording::{exactly, grouped, seconds, strategies};
 
 /// Max characters of a command in the list; `runs ID` shows all of it.
 const SHOWN_COMMAND: usize = 32;
@@ -50,6 +50,7 @@ pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
         .count("failed", 0, |run| run.totals.counts.wrong())
         .csv(["unknown", "success_rate"])
         .number("took", 3, |run| seconds(Duration::from_millis(run.elapsed_ms)))
+        .wide_as("120 ms")
         .csv(["error"]);
     let mut document = table.document(runs, None);
     document.json = json!({ "schema_version": 1, "runs": document.lines });
@@ -81,8 +82,7 @@ fn ended(run: &RunRecord) -> String {
     let mark = run.mark().map_or_else(|| "…".to_owned(), |mark| mark.to_string());
     let failed = match run.totals.strategies_failed {
         0 => String::new(),
-        1 => ", 1 strategy failed".to_owned(),
-        n => format!(", {n} strategies failed"),
+        n => format!(", {} failed", strategies(n)),
     };
     format!("{mark} {}{failed}", outcome(run))
 }

@@ -94,6 +94,15 @@ impl<'a, R> Table<'a, R> {
         self
     }
 
+    /// Makes the last column at least as wide as a text, so that the choice of columns does not depend on
+    /// the times in it.
+    pub(crate) fn wide_as(mut self, text: &str) -> Self {
+        if let Some(heading) = self.headings.last_mut() {
+            heading.least = text.chars().count();
+        }
+        self
+    }
+
     /// A number of keys, with the same name in all formats.
     pub(crate) fn count(self, name: &'static str, rank: u8, of: impl Fn(&R) -> u64 + 'a) -> Self {
         self.number(name, rank, move |row| grouped(of(row))).csv([name])

@@ -66,7 +66,9 @@ impl Verification<'_> {
             ));
         }
         if self.report.strategies.iter().any(|s| s.planned() > 0) {
-            lines.push(NO_ORPHANS.to_owned());
+            lines.push(
+                "orphans are not counted; `shopwarm dry-run --orphans` finds them".to_owned(),
+            );
         }
         // The verdict shows a single requirement.
         if self.judged.len() > 1 {
@@ -75,8 +77,6 @@ impl Verification<'_> {
         joined(lines)
     }
 }
-
-const NO_ORPHANS: &str = "not counted: keys without a row; `shopwarm dry-run --orphans` finds them";
 
 /// A strategy with missing or different keys has failed, unless the requirements allow for them.
 fn judged(line: &Line<'_>, is_met: bool) -> Option<Marked> {

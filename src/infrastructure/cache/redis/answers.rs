@@ -1,4 +1,4 @@
-//! The answers to a job, by key, as they arrive.
+//! The answers to a job, by key, as they arrive. What they mean for a written key is decided in `write.rs`.
 
 use super::parts::Picks;
 use crate::domain::failure::Failure;
