@@ -39,6 +39,9 @@ pub(super) struct Course<'a> {
 /// Columns of a bar: at least, and at most.
 const BAR: (usize, usize) = (10, 24);
 
+/// Columns of what stands beside a name and its bar.
+const OTHERS: usize = 46;
+
 /// From this width on there is room for figures of what limits the run.
 const WIDE: usize = 100;
 
@@ -100,7 +103,9 @@ impl Course<'_> {
             false => " ",
         };
         let is_wide = width >= WIDE;
-        let mut cells = self.cells(BAR.0, is_wide);
+        // The same for all lines, and for as long as the run takes.
+        let bar = width.saturating_sub(self.names + OTHERS).clamp(BAR.0, BAR.1);
+        let mut cells = self.cells(bar, is_wide);
         let room = width.saturating_sub(measure_text_width(&cells[0]) + 3);
         let column = self.names.min(room).max(SHORTEST_NAME);
         let name = shortened_name(self.name, column);
@@ -108,10 +113,6 @@ impl Course<'_> {
         while cells.len() > 1 && measure_text_width(&line(&cells)) > width {
             cells.pop();
         }
-        // The bar takes what is left.
-        let free = width.saturating_sub(measure_text_width(&line(&cells)));
-        let longer = self.cells((BAR.0 + free).min(BAR.1), is_wide);
-        cells[0].clone_from(&longer[0]);
         line(&cells)
     }
 }
@@ -140,7 +141,7 @@ mod tests {
         assert_eq!(plain(39), "⠋ …active-user-sessions ━━━━━╸────  52%");
         assert_eq!(
             plain(79),
-            "⠋ identity/active-user-sessions ━━━━━━━╸───────  52%  4 s left  limited by rate"
+            "⠋ identity/active-user-sessions ━━━━━╸────  52%  4 s left  limited by rate"
         );
         let wide = plain(160);
         assert!(
@@ -161,8 +162,7 @@ mod tests {
             ..course(Some((990_018, true)), "")
         };
         let line = console::strip_ansi_codes(&whole.line(79)).into_owned();
-        let said =
-            "  strategy 2 of 7               ━━━━━━━╸──────  52%  4 s left  520,000/~990,018";
+        let said = "  strategy 2 of 7               ━━━━━╸────  52%  4 s left  520,000/~990,018";
         assert_eq!(line, said);
         for width in 39..160 {
             for course in [&known, &whole, &course(None, "3 failed")] {
