@@ -155,9 +155,9 @@ fn causes(strategies: &[&StrategyRecord]) -> Vec<Trouble> {
     let mut causes: Vec<(Cause, Vec<&str>)> = Vec::new();
     for strategy in strategies {
         for cause in &strategy.causes {
-            // The strategy failed for this reason, which is told already.
+            // The strategy failed for this reason, which is told already; keys without an answer are not.
             let error = strategy.error.as_deref().unwrap_or_default();
-            if error.contains(&cause.message) {
+            if !cause.unconfirmed && error.contains(&cause.message) {
                 continue;
             }
             let same = |(known, _): &&mut (Cause, Vec<&str>)| known.is_like(cause);
