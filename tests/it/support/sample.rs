@@ -200,6 +200,8 @@ fn settings() -> Settings {
         (r"\{bold\} +", "{bold}"),
         (r" +\{\}", "{}"),
         (r" *(<1 ms|\b\d+ ms|\b\d+\.\d s)\b", " [time]"),
+        // Two runs may take the same time, which is then said once.
+        (r"\[time\] → \[time\]", "[time]"),
         (r"\[time\]( \|)? +[\d,]+( \||  )", "[time]$1 [rate]$2"),
         (r"\d[\d,]* keys/s", "[rate] keys/s"),
         // Where a line breaks depends on the time in it.
