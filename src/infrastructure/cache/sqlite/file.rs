@@ -218,10 +218,11 @@ enum Owner {
 }
 
 async fn owner(connection: &mut SqliteConnection) -> Result<Owner, sqlx::Error> {
-    let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    // In this order, as another process that creates the file sets its id first.
     let things: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
         .fetch_one(&mut *connection)
         .await?;
+    let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
     Ok(match (id, things) {
         (0, 0) => Owner::Nobody,
         (APPLICATION_ID, 1..) => Owner::Ours,
