@@ -90,7 +90,7 @@ impl Reload {
         self.progress.all_is_read(why);
         self.adopter.restart().await;
         let mut entries =
-            self.strategy.entries(Ask::all(None).batch_size(self.batch_size).with_row_locations());
+            self.strategy.entries(Ask::all(None).batch_size(self.batch_size).in_portions());
         while let Some(batch) = entries.next().await {
             // Here the failure's kind decides, as in a full run.
             let batch = batch.map_err(Stop::Failed)?;

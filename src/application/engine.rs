@@ -7,5 +7,6 @@ pub mod flow;
 mod in_flight;
 pub mod inspect;
 mod interrupted;
+mod outbox;
 mod protection;
 mod streams;

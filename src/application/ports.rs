@@ -6,6 +6,7 @@ mod consent;
 pub mod dialect;
 pub mod grammar;
 mod meta;
+mod portions;
 mod source;
 mod strategy;
 mod write;
@@ -16,6 +17,7 @@ pub use cache::{Cache, Cached, Deletion, Extended, Headroom, LastUse, Misses, Ri
 pub use consent::{Consent, Prunable};
 pub use dialect::{Dialect, Param};
 pub use meta::{Claimed, MetaStore};
+pub use portions::PortionSql;
 pub use source::{Query, QueryPlan, RowSource, Scan, SourceVitals, Sources};
-pub use strategy::{Ask, ChangeScan, Entries, Tracked, Wanted, WarmupStrategy};
+pub use strategy::{Ask, ChangeScan, Dividing, Entries, Tracked, Wanted, WarmupStrategy};
 pub use write::{Checked, Inspected, Mode, WriteOptions, WriteOutcome, Written};

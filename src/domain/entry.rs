@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::portion::PartOf;
 use super::version::Version;
 
 /// Entries to write together. Keys and values lie in one buffer; an entry is a view of it.
@@ -17,6 +18,8 @@ pub struct EntryBatch {
     pub absent: Vec<String>,
     /// Warnings about how these entries were read.
     pub warnings: Vec<String>,
+    /// The portion that they are part of, if they were read in portions.
+    pub part_of: Option<PartOf>,
 }
 
 #[derive(Debug)]
@@ -25,7 +28,6 @@ struct Slot {
     value: Range<usize>,
     form: Form,
     version: Option<Version>,
-    row_location: Option<u64>,
     ends: Range<usize>,
 }
 
@@ -51,8 +53,6 @@ pub struct Entry<'a> {
     pub value: Value<'a>,
     /// The version of its rows, if the query selects one.
     pub version: Option<Version>,
-    /// Where its row is, in the database's own terms, until the row changes; if known.
-    pub row_location: Option<u64>,
     /// Where in its key each column ends; empty: the text alone is unambiguous.
     pub ends: &'a [u32],
 }
@@ -185,7 +185,6 @@ impl EntryBatch {
             value: middle..self.buffer.len(),
             form,
             version: None,
-            row_location: None,
             ends: 0..0,
         });
         Ok(())
@@ -222,11 +221,10 @@ impl EntryBatch {
         }
     }
 
-    /// Sets the version of the last entry's rows, and where its row is.
-    pub fn stamp(&mut self, version: Option<Version>, row_location: Option<u64>) {
+    /// Sets the version of the last entry's rows.
+    pub fn stamp(&mut self, version: Option<Version>) {
         if let Some(last) = self.slots.last_mut() {
             last.version = version;
-            last.row_location = row_location;
         }
     }
 
@@ -256,11 +254,12 @@ impl EntryBatch {
                 Ok::<(), std::convert::Infallible>(())
             });
         }
-        self.stamp(entry.version, entry.row_location);
+        self.stamp(entry.version);
         self.set_ends(entry.ends);
     }
 
-    /// A copy of some entries. The first part takes failures, absent keys and warnings along.
+    /// A copy of some entries. The first part takes failures, absent keys and warnings along; only
+    /// the last part ends a portion.
     #[must_use]
     pub fn part(&mut self, range: Range<usize>) -> Self {
         let bytes = self.slots[range.clone()].iter().map(|s| self.entry(s).bytes());
@@ -268,10 +267,18 @@ impl EntryBatch {
         part.failed = std::mem::take(&mut self.failed);
         part.absent = std::mem::take(&mut self.absent);
         part.warnings = std::mem::take(&mut self.warnings);
+        let is_end = range.end == self.slots.len();
+        part.part_of = self.part_of.map(|of| PartOf { is_last: of.is_last && is_end, ..of });
         for slot in &self.slots[range] {
             part.push(self.entry(slot));
         }
         part
+    }
+
+    /// Keeps the entries whose keys pass.
+    pub fn retain(&mut self, is_kept: impl Fn(&[u8]) -> bool) {
+        let buffer = &self.buffer;
+        self.slots.retain(|slot| is_kept(&buffer[slot.key.clone()]));
     }
 
     /// How many entries there are to write.
@@ -313,7 +320,6 @@ impl EntryBatch {
                 ),
             },
             version: slot.version,
-            row_location: slot.row_location,
             ends: &self.ends[slot.ends.clone()],
         }
     }

@@ -29,6 +29,7 @@ pub mod parameter;
 pub mod percent;
 pub mod place;
 pub mod planned_keys;
+pub mod portion;
 pub mod precision;
 pub mod protection;
 pub mod quantity;

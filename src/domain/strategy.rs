@@ -10,6 +10,7 @@ use super::database::Sql;
 use super::encode::Hint;
 use super::failure::{Failure, FailureKind};
 use super::key::{KeyTemplate, TemplateError};
+use super::key_rows::TableName;
 use super::order_by::OrderBy;
 use super::parameter::{Each, Statement, Vars};
 use super::protection::NO_VERSION;
@@ -80,9 +81,6 @@ pub const VERSION: &str = "_version";
 
 /// The column that says when a row changed.
 pub const CHANGED_AT: &str = "_changed_at";
-
-/// The column that says where a row lies in the database, where the engine asks for it.
-pub const ROW_LOCATION: &str = "_row_location";
 
 /// Names of contexts, strategies and jobs: a lower-case letter, then lower-case letters, digits, `-`
 /// and `_`; at most 64 characters.
@@ -318,6 +316,8 @@ pub struct Definition {
     /// The operator knows that the rows of its lists come in any order.
     pub unordered_ok: bool,
     pub row_security: RowSecurity,
+    /// The one table of which each of its rows is made of one row; `Err`: why there is none, for people.
+    pub one_table: Result<TableName, String>,
     /// How to find changes of the selection, on the database that it was checked for.
     pub tracking: Tracking,
     /// Why it is invalid; the other fields hold what is known of it.
@@ -351,6 +351,11 @@ impl Definition {
     pub fn statement(&self, database: &str) -> Option<Statement> {
         let plain = || self.sql.of(database).map(Statement::plain);
         self.statement.clone().or_else(plain)
+    }
+
+    /// Which changes are not seen, for people, as far as its text tells. Portions show all.
+    pub fn gap(&self) -> Option<Arc<str>> {
+        self.spec.uncovered.clone().filter(|_| self.one_table.is_err() || self.limit.is_some())
     }
 
     /// Whether the rows of its lists come in an order of the database's choice.

@@ -186,6 +186,54 @@ fn a_dry_run_over_a_cache_that_refuses_reads_nothing_twice() {
 }
 
 #[test]
+fn a_portion_is_verified_once_when_all_of_it_is_written() {
+    let shop = Shop::new(5200);
+    shop.table.divide(3);
+    let stats = shop.warm(Options::default()).stats;
+    assert_eq!((stats.warmed, stats.repaired, stats.unverified), (5200, 0, 0));
+    assert_eq!(shop.table.take_portions_verified(), 4, "11 batches of 500");
+    let options = Options { verify_writes: false, ..Options::default() };
+    assert_eq!(shop.warm(options).stats.warmed, 5200);
+    assert_eq!(shop.table.take_portions_verified(), 0);
+    assert_eq!(shop.inspect().stats.planned, 5200);
+    assert_eq!(shop.table.take_portions_verified(), 0, "nothing was written");
+}
+
+#[test]
+fn what_overtakes_a_portion_is_undone() {
+    let shop = Shop::new(5200);
+    shop.table.divide(3);
+    shop.table.overtake(&key(7), Some(&value(7, 1)));
+    shop.table.overtake(&key(8), None);
+    let stats = shop.warm(Options::default()).stats;
+    assert_eq!((stats.warmed, stats.repaired, stats.withdrawn), (5199, 1, 1));
+    assert_eq!((shop.cached(7), shop.cached(8)), (Some(value(7, 1)), None));
+}
+
+#[test]
+fn a_portion_that_does_not_come_to_its_end_is_verified_too() {
+    let shop = Shop::new(5200);
+    shop.table.divide(3);
+    shop.table.interrupt(1800, Failure::new(FailureKind::Query, "the query failed", "disk full"));
+    shop.table.overtake(&key(0), Some(&value(0, 1)));
+    let report = shop.warm(Options::default());
+    assert_eq!(failure(&report).what, "the query failed");
+    assert_eq!((report.stats.warmed, report.stats.repaired), (1800, 1));
+    assert_eq!(shop.table.take_portions_verified(), 2);
+}
+
+#[test]
+fn a_throttled_portion_is_verified_when_its_last_slice_is_written() {
+    let shop = Shop::new(600);
+    shop.table.divide(2);
+    let mut options = Options::default();
+    options.pace.rate = Some(6_000);
+    let stats = shop.warm(options).stats;
+    assert_eq!((stats.warmed, stats.unverified), (600, 0));
+    assert_eq!(shop.table.take_portions_verified(), 1);
+}
+
+#[test]
 fn a_lost_answer_is_unknown_and_never_warmed() {
     let shop = Shop::new(1200);
     shop.cache.lose_answers(1);

@@ -65,6 +65,7 @@ mod page;
 mod parameters;
 mod patience;
 mod pooler;
+mod portions;
 mod ports;
 mod precision;
 mod probe;

@@ -26,7 +26,7 @@ const PROMPT: Duration = Duration::from_secs(15);
 /// Makes a run last longer than that, also where the machine takes seconds to notice that it has begun.
 const SLOW: &str = "--rate 200";
 
-/// A table, and a strategy that reads it: in an order that it can go on in, or in none.
+/// A table, and a strategy that reads it in one stream: in an order that it can go on in, or in none.
 fn products(database: &Database, order: &str) -> (TempDir, PathBuf) {
     let (series, time) = match database.dialect() {
         Dialect::Postgres => (format!("generate_series(1, {ROWS}) n"), "timestamptz"),
@@ -49,10 +49,13 @@ fn products(database: &Database, order: &str) -> (TempDir, PathBuf) {
         &format!(
             "[context]\nname = \"shop\"\nowns = [\"products\"]\n[strategies.products]
              key = \"product:{{id}}\"\nvalue = \"object\"\n{order}
-             sql.any = \"SELECT p.*, updated_at AS _version FROM products p\"\n"
+             sql.any = \"SELECT p.*, updated_at AS _version FROM products p WHERE {STREAM}\"\n"
         ),
     )
 }
+
+/// With a subquery a table is not read in portions.
+const STREAM: &str = "id <> (SELECT -1)";
 
 const ORDERED: &str = "order_by = \"id\"";
 
@@ -119,6 +122,35 @@ fn migration_beside_a_run(database: &Database, wish: Wish, order: &str, cache: C
     let warnings = run.strategy("shop/products")["warnings"].to_string();
     assert!(warnings.contains("paused for a migration"), "{warnings}");
     assert_eq!(warnings.contains("sent again"), order.is_empty(), "{warnings}");
+}
+
+/// Between two portions nothing is held, so that nobody is in the way of anybody.
+#[test]
+fn a_table_in_portions_can_be_changed_and_locked_whatever_the_cache_does() {
+    thread::scope(|scope| {
+        for cache in [Cache::Paced, Cache::Paused, Cache::Frozen] {
+            for wish in [Wish::Change, Wish::Lock] {
+                scope.spawn(move || {
+                    let database = Postgres::database();
+                    let (_dir, contexts) = products(&database, "");
+                    let text = std::fs::read_to_string(&contexts).unwrap();
+                    std::fs::write(&contexts, text.replace(STREAM, "true")).unwrap();
+                    let redis = Redis::start(&[]);
+                    let run = warm(&contexts, database.url(), redis.url());
+                    let child = run.args(SLOW).start();
+                    hold(cache, &redis);
+                    migrate(&database, wish);
+                    if cache == Cache::Frozen {
+                        redis.resume();
+                    }
+                    redis.cli(&["CLIENT", "UNPAUSE"]);
+                    hurry(&child);
+                    let run = ends_complete(child, &redis);
+                    assert!(run.strategy("shop/products")["warnings"].is_null(), "{}", run.stdout);
+                });
+            }
+        }
+    });
 }
 
 /// The pace has done what it was for; what is left may go fast.
@@ -225,7 +257,11 @@ fn a_migration_gets_through_while_look_backs_are_slow() {
     );
     let text = std::fs::read_to_string(&contexts).unwrap();
     let all = "WITH p AS MATERIALIZED (SELECT p.*, nap() AS nap FROM products p) SELECT";
-    std::fs::write(&contexts, text.replace("SELECT", all).replace("products p\"", "p\"")).unwrap();
+    std::fs::write(
+        &contexts,
+        text.replacen("SELECT", all, 1).replace("FROM products p W", "FROM p W"),
+    )
+    .unwrap();
     let redis = Redis::start(&[]);
     let run = warm(&contexts, database.url(), redis.url());
     let child = run.args(SLOW).start();

@@ -39,13 +39,7 @@ async fn store(cache: &dyn Cache, keys: &[Vec<u8>]) {
     let mut batch = EntryBatch::default();
     for key in keys {
         let value = [b"of ", key.as_slice()].concat();
-        batch.push(Entry {
-            key,
-            value: Value::Text(&value),
-            version: None,
-            row_location: None,
-            ends: &[],
-        });
+        batch.push(Entry { key, value: Value::Text(&value), version: None, ends: &[] });
     }
     let how = WriteOptions {
         mode: Mode::Refresh,
@@ -105,7 +99,6 @@ fn pairs(version: &str) -> EntryBatch {
             key: format!("text:{n}").as_bytes(),
             value: Value::Text(text.as_bytes()),
             version: None,
-            row_location: None,
             ends: &[],
         });
         let fields = [("v", version), ("name", "x")];

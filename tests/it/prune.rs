@@ -111,7 +111,6 @@ fn keys_without_a_row_go_and_no_others() {
                     key: key.as_bytes(),
                     value: shopwarm::domain::entry::Value::Text(b"x"),
                     version: None,
-                    row_location: None,
                     ends: &[],
                 });
             }

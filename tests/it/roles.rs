@@ -249,11 +249,17 @@ fn what_is_looked_up_again_goes_where_the_role_was_asked() {
     database.sql("INSERT INTO t SELECT n, 0, 1, now() FROM generate_series(1, 20) n");
     let redis = Redis::start(&[]);
     assert_eq!(is_protected(&warm(&database.url(), &redis, "")), Ok(()));
+    // In one stream, with a look at each key.
+    assert_eq!(is_protected(&warm(&database.url(), &redis, "--limit 20")), Ok(()));
     let log = server.log();
-    let ours = log.split("/* shopwarm own/stock */").skip(1);
-    let lookups: Vec<&str> = ours.filter(|query| query.contains("= ANY")).collect();
+    let ours: Vec<&str> = log.split("/* shopwarm own/stock */").skip(1).collect();
+    let lookups: Vec<&str> = ours.iter().copied().filter(|q| q.contains("= ANY")).collect();
     assert!(!lookups.is_empty(), "{log}");
-    for query in lookups {
-        assert!(query.contains("pg_is_in_recovery() IS NOT NULL"), "{query}");
+    // A portion, and the count that verifies it.
+    let portions = ours.into_iter().filter(|query| query.contains("_shopwarm_place >= "));
+    let (counts, reads): (Vec<&str>, Vec<&str>) = portions.partition(|q| q.contains("count(*)"));
+    assert!(!counts.is_empty() && !reads.is_empty(), "{log}");
+    for query in counts.into_iter().chain(reads).chain(lookups) {
+        assert!(query.contains("(SELECT pg_is_in_recovery()) IS NOT NULL"), "{query}");
     }
 }

@@ -1,15 +1,38 @@
 //! Writes the batches of one strategy, past its guards.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::time::sleep;
 
 use super::in_flight::Delivered;
 use crate::application::guards::identical::Identical;
-use crate::application::guards::recheck::Recheck;
+use crate::application::guards::recheck::{Recheck, Sent};
 use crate::application::guards::shape::ShapeCheck;
-use crate::application::ports::{Cache, WriteOptions};
+use crate::application::ports::{Cache, WriteOptions, Written};
+use crate::application::run_state::context::RunContext;
 use crate::application::run_state::plan::RunPlan;
 use crate::domain::entry::EntryBatch;
+use crate::domain::failure::Failure;
+use crate::domain::portion::PartOf;
 use crate::domain::report::StrategyReport;
+
+/// How long a stopped run waits for the batches in flight.
+const GRACE: Duration = Duration::from_secs(5);
+
+const GRACE_OVER: &str = "the run was stopped before the cache answered";
+
+/// Ends some time after the run was stopped.
+pub(super) type Grace<'a> = Shared<BoxFuture<'a, ()>>;
+
+pub(super) fn grace(run: RunContext<'_>) -> Grace<'_> {
+    let over = async move {
+        run.stop.stopped().await;
+        sleep(GRACE).await;
+    };
+    over.boxed().shared()
+}
 
 /// Writes the batches of one strategy.
 pub(super) struct Delivery<'a> {
@@ -24,35 +47,68 @@ impl<'a> Delivery<'a> {
     pub(super) fn new(plan: &'a RunPlan, index: usize) -> Self {
         let (options, cache) = (&plan.options, plan.target.as_ref());
         let strategy = plan.strategies[index].as_ref();
+        // Nothing was written where nothing can be.
+        let verifies = options.verify_writes && !cache.is_read_only();
         Self {
             cache,
             how: plan.write_options(index),
             shape: ShapeCheck::wanted(options, strategy.spec(), cache.is_read_only()),
             identical: Identical::wanted(options.skip_identical, options.mode, cache),
-            // Nothing was written where nothing can be.
-            recheck: Recheck::wanted(
-                options.verify_writes && !cache.is_read_only(),
-                strategy,
-                cache,
-            ),
+            recheck: verifies.then(|| Recheck::new(strategy, cache)),
         }
     }
 
-    pub(super) async fn deliver(&self, batch: &EntryBatch) -> Delivered {
+    /// The portion that a batch waits for before it is verified.
+    pub(super) fn portion_of(&self, batch: &EntryBatch) -> Option<PartOf> {
+        batch.part_of.filter(|_| self.recheck.is_some())
+    }
+
+    /// Writes a batch; verifies it too unless it is part of a portion. A stopped run waits until the
+    /// grace period is over.
+    ///
+    /// # Errors
+    /// Why none of it was sent.
+    pub(super) async fn deliver(&self, batch: EntryBatch, grace: Grace<'_>) -> Delivered {
+        let written = Written::unknown(batch.len(), GRACE_OVER);
+        let mut sent = [Sent { batch, written, since: Instant::now() }];
+        let delivered = tokio::select! {
+            delivered = self.write(&mut sent) => delivered,
+            () = grace => {
+                give_up(&mut sent);
+                Ok(())
+            }
+        };
+        let [sent] = sent;
+        delivered.map(|()| sent)
+    }
+
+    async fn write(&self, sent: &mut [Sent; 1]) -> Result<(), Failure> {
+        let [Sent { batch, written, .. }] = sent;
         if let Some(shape) = &self.shape
             && let Some(failure) = shape.refuses(self.cache, batch).await
         {
             return Err(failure);
         }
-        let since = Instant::now();
-        let written = match &self.identical {
+        *written = match &self.identical {
             Some(identical) => identical.write(batch, &self.how).await,
             None => self.cache.write(batch, &self.how).await,
         };
-        Ok(match &self.recheck {
-            Some(recheck) => recheck.settle(batch, &self.how, since, written).await,
-            None => written,
-        })
+        match &self.recheck {
+            Some(recheck) if batch.part_of.is_none() => recheck.settle(sent, &self.how).await,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Verifies the batches of a portion.
+    pub(super) async fn settle(&self, mut sent: Vec<Sent>, grace: Grace<'_>) -> Vec<Sent> {
+        if let Some(recheck) = &self.recheck {
+            tokio::select! {
+                () = recheck.settle(&mut sent, &self.how) => {}
+                () = grace => give_up(&mut sent),
+            }
+        }
+        sent
     }
 
     /// Adds what the guards found without stopping anything.
@@ -65,5 +121,12 @@ impl<'a> Delivery<'a> {
         for warning in [shape, identical].into_iter().flatten() {
             report.warn(warning);
         }
+    }
+}
+
+/// Nothing is known of batches whose outcome came too late.
+fn give_up(sent: &mut [Sent]) {
+    for Sent { batch, written, .. } in sent {
+        *written = Written::unknown(batch.len(), GRACE_OVER);
     }
 }

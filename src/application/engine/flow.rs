@@ -2,28 +2,26 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 use tokio::time::sleep;
 
-use super::delivery::Delivery;
-use super::in_flight::{Delivered, InFlight};
+use super::delivery::{Delivery, grace};
+use super::outbox::Outbox;
 use super::streams::Streams;
 use crate::application::guards::breaker::Breaker;
 use crate::application::guards::memory::MemoryGuard;
+use crate::application::guards::recheck::Sent;
 use crate::application::keys::leave::RunKeys;
 use crate::application::ports::{Entries, Written};
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
 use crate::application::run_state::event::Event;
+use crate::application::run_state::tally::Tally;
 use crate::domain::entry::EntryBatch;
-
-/// How long a stopped run waits for the batches in flight.
-const GRACE: Duration = Duration::from_secs(5);
+use crate::domain::failure::Failure;
 
 /// After this long without anything, a run says what it waits for.
 const STALLED: Duration = Duration::from_secs(1);
-
-const GRACE_OVER: &str = "the run was stopped before the cache answered";
 
 /// The path from the strategies to the cache.
 pub struct Flow<'a> {
@@ -92,23 +90,22 @@ impl<'a> Writer<'a> {
     ) -> bool {
         let (run, started) = (self.run, Instant::now());
         let delivery = Delivery::new(run.plan, index);
-        let grace_over = grace_over(run).boxed().shared();
-        let mut in_flight = InFlight::new(&run.plan.options);
+        let mut outbox = Outbox::new(&delivery, &run.plan.options, grace(run));
         let mut entries = Some(entries);
         let (mut stopping, mut moved) = (false, started);
         let elapsed = book.tallies[index].report.stats.elapsed;
         book.tallies[index].is_whole = false;
 
-        while entries.is_some() || !in_flight.is_empty() {
-            let reads = entries.is_some() && in_flight.has_room();
+        while entries.is_some() || !outbox.is_empty() {
+            let reads = entries.is_some() && outbox.has_room();
             tokio::select! {
                 biased;
                 () = run.stop.stopped(), if !stopping => {
                     run.report(&Event::Stopping { why: run.stop.reason() });
                     (entries, stopping) = (None, true);
                 }
-                Some((batch, delivered)) = in_flight.next(), if !in_flight.is_empty() => {
-                    if !self.count(book, index, &batch, delivered) {
+                sent = outbox.next(entries.is_none()), if !outbox.is_empty() => {
+                    if !self.count(book, index, sent) {
                         entries = None;
                     }
                 }
@@ -119,9 +116,7 @@ impl<'a> Writer<'a> {
                     match next {
                         Some(Ok(mut batch)) => {
                             book.tallies[index].count_unsent(&mut batch, named);
-                            if !batch.is_empty() {
-                                in_flight.push(send(&delivery, batch, grace_over.clone()));
-                            }
+                            outbox.send(batch);
                             moved = Instant::now();
                             continue;
                         }
@@ -131,7 +126,7 @@ impl<'a> Writer<'a> {
                     entries = None;
                 }
                 () = sleep(STALLED) => {
-                    tell_stalled(book, index, &run, !in_flight.is_empty(), moved);
+                    tell_stalled(book, index, &run, outbox.is_writing(), moved);
                     continue;
                 }
             }
@@ -144,63 +139,44 @@ impl<'a> Writer<'a> {
         tally.failure.is_none() && !run.is_stopped()
     }
 
-    /// Counts what became of a batch; `false`: a failure ends the strategy.
-    fn count(
+    /// Counts what became of some batches; `false`: a failure ends the strategy.
+    fn count(&mut self, book: &mut Book, index: usize, sent: Result<Vec<Sent>, Failure>) -> bool {
+        let mut failures = Vec::new();
+        match sent {
+            Ok(sent) => {
+                for Sent { batch, written, .. } in sent {
+                    failures.extend(self.count_batch(
+                        &mut book.tallies[index],
+                        index,
+                        &batch,
+                        written,
+                    ));
+                }
+            }
+            Err(refusal) => failures.push(refusal),
+        }
+        let goes_on = failures.is_empty();
+        failures.into_iter().for_each(|failure| book.fail(index, failure));
+        goes_on
+    }
+
+    fn count_batch(
         &mut self,
-        book: &mut Book,
+        tally: &mut Tally,
         index: usize,
         batch: &EntryBatch,
-        delivered: Delivered,
-    ) -> bool {
-        let written = match delivered {
-            Ok(written) => written,
-            Err(refusal) => {
-                book.fail(index, refusal);
-                return false;
-            }
-        };
+        written: Written,
+    ) -> Option<Failure> {
         let enough = self.breaker.observe(&written);
         self.keys.note(index, batch, &written);
         let inspected = written.inspected();
-        let tally = &mut book.tallies[index];
         let fatal = tally.count(batch, written, &self.run.plan.ttls[index]);
-        if let Some(inspected) = inspected {
-            self.run.report(&Event::Inspected {
-                id: &tally.report.id,
-                batch,
-                inspected: &inspected,
-            });
+        if let Some(inspected) = &inspected {
+            let id = &tally.report.id;
+            self.run.report(&Event::Inspected { id, batch, inspected });
         }
-        let failure = fatal.or(enough);
-        let goes_on = failure.is_none();
-        failure.into_iter().for_each(|failure| book.fail(index, failure));
-        goes_on
+        fatal.or(enough)
     }
-}
-
-/// Ends some time after the run was stopped.
-async fn grace_over(run: RunContext<'_>) {
-    run.stop.stopped().await;
-    sleep(GRACE).await;
-}
-
-type Sent<'a> = futures_util::future::BoxFuture<'a, (EntryBatch, Delivered)>;
-
-/// Sends a batch; also its size in bytes. A stopped run waits for it until [`GRACE`] is over.
-fn send<'a>(
-    delivery: &'a Delivery<'_>,
-    batch: EntryBatch,
-    grace_over: impl Future<Output = ()> + Send + 'a,
-) -> (usize, Sent<'a>) {
-    let bytes = batch.bytes();
-    let sent = async move {
-        let delivered = tokio::select! {
-            delivered = delivery.deliver(&batch) => delivered,
-            () = grace_over => Ok(Written::unknown(batch.len(), GRACE_OVER)),
-        };
-        (batch, delivered)
-    };
-    (bytes, sent.boxed())
 }
 
 /// Reports that nothing comes, unless the run holds itself back.

@@ -1,21 +1,20 @@
 //! Batches on their way to the cache.
 
-use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _};
 
-use crate::application::ports::Written;
+use crate::application::guards::recheck::Sent;
 use crate::application::run_state::options::Options;
-use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 
 /// Bytes in flight at most, however many batches that is: flat memory for large values too.
 const MAX_BYTES: usize = 3 * 1024 * 1024;
 
 /// What became of a batch, or why none of it was sent.
-pub(super) type Delivered = Result<Written, Failure>;
+pub(super) type Delivered = Result<Sent, Failure>;
 
-type Delivery<'a> = BoxFuture<'a, (EntryBatch, Delivered)>;
+type Delivery<'a> = BoxFuture<'a, (usize, Delivered)>;
 
 /// Batches in flight: at most `max`, of at most [`MAX_BYTES`] together.
 pub(super) struct InFlight<'a> {
@@ -38,8 +37,10 @@ impl<'a> InFlight<'a> {
         Self { batches, bytes: 0, max: options.concurrency }
     }
 
-    pub(super) fn push(&mut self, (bytes, delivery): (usize, Delivery<'a>)) {
+    /// Adds a batch of so many bytes that is being delivered.
+    pub(super) fn push(&mut self, bytes: usize, delivery: BoxFuture<'a, Delivered>) {
         self.bytes += bytes;
+        let delivery = delivery.map(move |delivered| (bytes, delivered)).boxed();
         match &mut self.batches {
             Batches::AsTheyCome(all) => all.push(delivery),
             Batches::InOrder(all) => all.push_back(delivery),
@@ -61,14 +62,13 @@ impl<'a> InFlight<'a> {
         self.len() < self.max && self.bytes < MAX_BYTES
     }
 
-    pub(super) async fn next(&mut self) -> Option<(EntryBatch, Delivered)> {
+    pub(super) async fn next(&mut self) -> Option<Delivered> {
         let next = match &mut self.batches {
             Batches::AsTheyCome(all) => all.next().await,
             Batches::InOrder(all) => all.next().await,
         };
-        if let Some((batch, _)) = &next {
-            self.bytes -= batch.bytes();
-        }
-        next
+        let (bytes, delivered) = next?;
+        self.bytes -= bytes;
+        Some(delivered)
     }
 }

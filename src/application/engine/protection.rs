@@ -26,12 +26,13 @@ pub(super) async fn learn(book: &mut Book, run: &RunContext<'_>) {
             let warning = format!("{id}: rows cannot be found by key: {why}");
             tally.report.warnings.push(warning);
         }
+        let in_portions = strategy.portions().is_ok();
         tally.report.protection = Some(match (strategy.is_versioned(), strategy.spec().gap()) {
             _ if !verifies => Protection::Off,
-            (false, _) => Protection::NoVersion,
-            (true, _) if strategy.opaque().is_some() => Protection::Opaque,
-            (true, Some(why)) => Protection::Partial(Arc::clone(why)),
-            (true, None) => copied.clone().unwrap_or(Protection::Verified),
+            (false, _) if !in_portions => Protection::NoVersion,
+            _ if strategy.opaque().is_some() => Protection::Opaque,
+            (true, Some(why)) if !in_portions => Protection::Partial(Arc::clone(why)),
+            _ => copied.clone().unwrap_or(Protection::Verified),
         });
     }
 }

@@ -15,10 +15,10 @@ use crate::application::ports::{
     Ask, Cache, Deletion, WarmupStrategy, WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::digest::Digest;
-use crate::domain::entry::{Entry, EntryBatch, Name};
+use crate::domain::entry::{Entry, EntryBatch, Name, Value};
 use crate::domain::failure::Failure;
 use crate::domain::key::printable;
-use crate::domain::version::Version;
+use crate::domain::portion::PartOf;
 
 /// How often an overtaken entry is written again before it is left out.
 const REPAIRS: u32 = 3;
@@ -35,6 +35,8 @@ const MAY_BE_STALE: &str = "it changed while it was written, and could not be de
 pub struct Recheck<'a> {
     strategy: &'a dyn WarmupStrategy,
     cache: &'a dyn Cache,
+    /// Entries outside of portions are compared by their values, as no version tells all.
+    by_values: bool,
     sessions: Semaphore,
 }
 
@@ -59,39 +61,49 @@ impl Stale {
     }
 }
 
+/// A batch that was written.
+pub struct Sent {
+    pub batch: EntryBatch,
+    pub written: Written,
+    /// When its writing began.
+    pub since: Instant,
+}
+
 impl<'a> Recheck<'a> {
-    /// If it is wanted and the strategy's keys can be looked up.
-    pub fn wanted(
-        verifies: bool,
-        strategy: &'a dyn WarmupStrategy,
-        cache: &'a dyn Cache,
-    ) -> Option<Self> {
-        let can = strategy.is_versioned() && strategy.opaque().is_none();
-        (verifies && can).then(|| Self { strategy, cache, sessions: Semaphore::new(SESSIONS) })
+    pub fn new(strategy: &'a dyn WarmupStrategy, cache: &'a dyn Cache) -> Self {
+        let is_covered = strategy.is_versioned() && strategy.spec().gap().is_none();
+        let by_values = strategy.portions().is_ok() && !is_covered;
+        Self { strategy, cache, by_values, sessions: Semaphore::new(SESSIONS) }
     }
 
-    /// Reads the versions of a written batch again, and undoes stale entries.
-    pub async fn settle(
-        &self,
-        batch: &EntryBatch,
-        how: &WriteOptions,
-        since: Instant,
-        mut written: Written,
-    ) -> Written {
-        let places = may_be_there(batch, &written.outcomes);
-        let stale = match self.overtaken(batch, &places).await {
+    /// Finds the entries that have become stale, of one batch or of all batches of a portion, and
+    /// undoes them.
+    pub async fn settle(&self, sent: &mut [Sent], how: &WriteOptions) {
+        let stale = match self.overtaken(sent).await {
             Ok(stale) => stale,
             Err(failure) => {
-                written.checked.unverified = places.len() as u64;
-                written.checked.failure = Some(failure);
-                return written;
+                for Sent { batch, written, .. } in sent {
+                    let can_tell = |e: &Entry<'_>| batch.part_of.is_some() || self.can_ask(e);
+                    let unverified = may_be_there(batch, &written.outcomes, can_tell);
+                    written.checked.unverified = unverified.len() as u64;
+                    written.checked.failure = Some(failure.clone());
+                }
+                return;
             }
         };
-        if stale.is_empty() {
-            return written;
+        for (sent, stale) in sent.iter_mut().zip(stale) {
+            self.repair(sent, stale, how).await;
         }
-        let entries = Stale::of(batch, &stale, |place| place, since);
-        if let Err(failure) = self.undo(entries, how, &mut written).await {
+    }
+
+    /// Undoes the stale entries of a batch, and counts them.
+    async fn repair(&self, sent: &mut Sent, stale: Vec<usize>, how: &WriteOptions) {
+        if stale.is_empty() {
+            return;
+        }
+        let Sent { batch, written, since } = sent;
+        let entries = Stale::of(batch, &stale, |place| place, *since);
+        if let Err(failure) = self.undo(entries, how, written).await {
             written.checked.failure = Some(failure);
         }
         written.checked.identical.retain(|place| !stale.contains(place));
@@ -102,27 +114,69 @@ impl<'a> Recheck<'a> {
                 _ => {}
             }
         }
-        written
     }
 
-    /// The indexes of entries with rows that have changed or gone.
-    async fn overtaken(&self, batch: &EntryBatch, places: &[usize]) -> Result<Vec<usize>, Failure> {
+    /// The indexes, in each batch, of entries with rows that have changed or gone.
+    async fn overtaken(&self, sent: &[Sent]) -> Result<Vec<Vec<usize>>, Failure> {
+        let part_of = sent.first().and_then(|sent| sent.batch.part_of);
+        let Some(PartOf { portion, .. }) = part_of else {
+            let each = sent.iter().map(|sent| {
+                let can_ask = |entry: &Entry<'_>| self.can_ask(entry);
+                let places = may_be_there(&sent.batch, &sent.written.outcomes, can_ask);
+                self.changed(&sent.batch, places)
+            });
+            return futures_util::future::try_join_all(each).await;
+        };
+        let (mut places, mut entries) = (Vec::new(), Vec::new());
+        for (at, Sent { batch, written, .. }) in sent.iter().enumerate() {
+            for place in may_be_there(batch, &written.outcomes, |_| true) {
+                places.push((at, place));
+                entries.extend(batch.get(place));
+            }
+        }
+        let mut stale = vec![Vec::new(); sent.len()];
+        if !entries.is_empty() {
+            let overtaken = self.retried(|| self.strategy.overtaken(&portion, &entries)).await?;
+            for (at, place) in overtaken.into_iter().map(|i| places[i]) {
+                stale[at].push(place);
+            }
+        }
+        Ok(stale)
+    }
+
+    /// Which of these entries have another version by now, or another value.
+    async fn changed(&self, batch: &EntryBatch, places: Vec<usize>) -> Result<Vec<usize>, Failure> {
         let entries: Vec<Entry<'_>> = places.iter().filter_map(|i| batch.get(*i)).collect();
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let now = self.versions(&entries).await?;
-        let pairs = places.iter().zip(&entries).zip(now);
-        let moved = pairs.filter(|((_, entry), now)| entry.version != *now);
-        Ok(moved.map(|((place, _), _)| *place).collect())
+        let is_same: Vec<bool> = if self.by_values {
+            let now = self.retried(|| self.load(&entries)).await?;
+            let now: HashMap<&[u8], Value<'_>> = now.iter().map(|e| (e.key, e.value)).collect();
+            entries.iter().map(|entry| now.get(entry.key) == Some(&entry.value)).collect()
+        } else {
+            let now = self.retried(|| self.strategy.versions(&entries)).await?;
+            entries.iter().zip(now).map(|(entry, now)| entry.version == now).collect()
+        };
+        let pairs = places.into_iter().zip(is_same);
+        Ok(pairs.filter(|(_, is_same)| !is_same).map(|(place, _)| place).collect())
     }
 
-    async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {
+    /// Whether the database can be asked for this entry again.
+    fn can_ask(&self, entry: &Entry<'_>) -> bool {
+        self.strategy.opaque().is_none() && (self.by_values || entry.version.is_some())
+    }
+
+    /// Asks the database again while it is interrupted.
+    async fn retried<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
         // Never closed, so never refused.
         let _session = self.sessions.acquire().await;
         let mut attempts = 1;
         loop {
-            match self.strategy.versions(entries).await {
+            match ask().await {
                 Err(failure) if failure.is_interruption() && attempts < ATTEMPTS => {
                     tracing::warn!(%failure, "retrying the version check");
                     attempts += 1;
@@ -145,7 +199,8 @@ impl<'a> Recheck<'a> {
                 break;
             }
             let missing = self.withdraw(&stale, written).await?;
-            if missing.is_empty() || repairs == REPAIRS {
+            // A row that cannot be found by its key stays out.
+            if missing.is_empty() || repairs == REPAIRS || self.strategy.opaque().is_some() {
                 break;
             }
             stale = self.write_again(&stale, &missing, how, written).await?;
@@ -191,8 +246,8 @@ impl<'a> Recheck<'a> {
         let keys =
             missing.iter().filter_map(|i| Some((stale.entries.get(*i)?.key, stale.places[*i])));
         let places: HashMap<&[u8], usize> = keys.collect();
-        let names = missing.iter().filter_map(|i| stale.entries.get(*i));
-        let fresh = self.load(names.map(name).collect()).await?;
+        let entries: Vec<_> = missing.iter().filter_map(|i| stale.entries.get(*i)).collect();
+        let fresh = self.load(&entries).await?;
         for failed in &fresh.failed {
             let place = places.iter().find(|(key, _)| printable(key) == failed.key);
             if let Some((_, place)) = place {
@@ -202,7 +257,8 @@ impl<'a> Recheck<'a> {
         let place = |i: usize| fresh.get(i).and_then(|entry| places.get(entry.key)).copied();
         let since = Instant::now();
         let again = self.cache.write(&fresh, how).await;
-        let there = may_be_there(&fresh, &again.outcomes);
+        let there = may_be_there(&fresh, &again.outcomes, |entry| self.can_ask(entry));
+        let unverified = there.len();
         for (i, outcome) in again.outcomes.into_iter().enumerate() {
             if let (Some(place), Some(entry)) = (place(i), fresh.get(i)) {
                 let digest = Digest::of(entry.value);
@@ -213,21 +269,21 @@ impl<'a> Recheck<'a> {
         if again.fatal.is_some() {
             written.fatal = again.fatal;
         }
-        match self.overtaken(&fresh, &there).await {
+        match self.changed(&fresh, there).await {
             Ok(overtaken) => {
                 Ok(Stale::of(&fresh, &overtaken, |i| place(i).unwrap_or_default(), since))
             }
             Err(failure) => {
-                written.checked.unverified += there.len() as u64;
+                written.checked.unverified += unverified as u64;
                 Err(failure)
             }
         }
     }
 
     /// The current entries of some keys, from the primary.
-    async fn load(&self, keys: Vec<Name>) -> Result<EntryBatch, Failure> {
-        let size = keys.len();
-        let mut batches = self.strategy.entries(Ask::named(keys).batch_size(size).from_primary());
+    async fn load(&self, entries: &[Entry<'_>]) -> Result<EntryBatch, Failure> {
+        let ask = Ask::named(entries.iter().copied().map(name));
+        let mut batches = self.strategy.entries(ask.batch_size(entries.len()).from_primary());
         let mut all = EntryBatch::default();
         while let Some(batch) = batches.try_next().await? {
             batch.iter().for_each(|entry| all.push(entry));
@@ -242,13 +298,16 @@ fn name(entry: Entry<'_>) -> Name {
     Name { key: String::from_utf8_lossy(entry.key).into_owned(), ends: entry.ends.to_vec() }
 }
 
-/// The indexes of entries with a version that were stored, or may have been.
-fn may_be_there(batch: &EntryBatch, outcomes: &[WriteOutcome]) -> Vec<usize> {
+/// The indexes of entries that were stored, or may have been, if the database can tell whether they
+/// have changed.
+fn may_be_there(
+    batch: &EntryBatch,
+    outcomes: &[WriteOutcome],
+    can_tell: impl Fn(&Entry<'_>) -> bool,
+) -> Vec<usize> {
     let pairs = batch.iter().zip(outcomes).enumerate();
-    let may_be = |entry: &Entry<'_>, outcome: &WriteOutcome| {
-        entry.version.is_some()
-            && matches!(outcome, WriteOutcome::Stored | WriteOutcome::Unknown(_))
-    };
-    let places = pairs.filter(|(_, (entry, outcome))| may_be(entry, outcome));
+    let is_there =
+        |outcome: &WriteOutcome| matches!(outcome, WriteOutcome::Stored | WriteOutcome::Unknown(_));
+    let places = pairs.filter(|(_, (entry, outcome))| can_tell(entry) && is_there(outcome));
     places.map(|(place, _)| place).collect()
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::grammar::Grammar;
+use super::portions::PortionSql;
 use crate::domain::changes::Since;
 use crate::domain::encode::Hint;
 use crate::domain::parameter::Parameter;
@@ -107,21 +108,9 @@ pub trait SqlDialect: Send + Sync {
         Some(self.bind(&column.kind, value, params))
     }
 
-    /// A plain query over one table that also says, in the column
-    /// [`ROW_LOCATION`](crate::domain::strategy::ROW_LOCATION), where each row lies; `None`: the
-    /// database cannot, or the text does not begin as such a query does.
-    fn locate(&self, _sql: &str) -> Option<Located> {
+    /// How to read a table in portions; `None`: the database has no places for rows.
+    fn portions(&self) -> Option<&'static dyn PortionSql> {
         None
-    }
-
-    /// What that column says, as a number.
-    fn row_location(&self, _text: &str) -> Option<u64> {
-        None
-    }
-
-    /// That a row lies at one of these locations.
-    fn is_at(&self, _locations: &[u64], _params: &mut Vec<Param>) -> String {
-        "1 = 0".to_owned()
     }
 
     /// Types of moments without a time zone.
@@ -190,14 +179,6 @@ impl From<Parameter> for Param {
             Parameter::Bool(truth) => Self::Bool(truth),
         }
     }
-}
-
-/// See [`SqlDialect::locate`].
-pub struct Located {
-    /// With the location as text.
-    pub read: String,
-    /// With the location as it can be looked for.
-    pub find: String,
 }
 
 /// A value as a parameter.

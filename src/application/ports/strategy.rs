@@ -11,6 +11,7 @@ use crate::domain::changes::Since;
 use crate::domain::entry::{Entry, EntryBatch, Name};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
+use crate::domain::portion::Portion;
 use crate::domain::precision::Precision;
 use crate::domain::strategy::StrategySpec;
 use crate::domain::version::Version;
@@ -86,6 +87,27 @@ pub trait WarmupStrategy: Send + Sync {
         Ok(vec![None; entries.len()])
     }
 
+    /// Whether its whole selection can be read in portions.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    fn portions(&self) -> Result<(), &str> {
+        Err("its value is built in code")
+    }
+
+    /// The indexes of entries that have changed or gone since this portion was read, which they are
+    /// part of.
+    ///
+    /// # Errors
+    /// The database's.
+    async fn overtaken(
+        &self,
+        _portion: &Portion,
+        entries: &[Entry<'_>],
+    ) -> Result<Vec<usize>, Failure> {
+        Ok((0..entries.len()).collect())
+    }
+
     /// The database's plan for [`Wanted::All`], as far as known.
     async fn plan(&self, _limit: Option<u64>) -> Result<QueryPlan, Failure> {
         Ok(QueryPlan::default())
@@ -140,7 +162,8 @@ pub struct Ask {
     pub from_primary: bool,
     /// Of a whole selection: in an order in which an interrupted query can continue, if any.
     pub in_order: bool,
-    pub row_locations: bool,
+    /// Of a whole selection: in portions, where the strategy can, and in no order.
+    pub in_portions: Option<Dividing>,
 }
 
 impl Ask {
@@ -161,7 +184,7 @@ impl Ask {
             values: true,
             from_primary: false,
             in_order: false,
-            row_locations: false,
+            in_portions: None,
         }
     }
 
@@ -185,12 +208,21 @@ impl Ask {
         self
     }
 
-    /// With the locations of their rows, which make it cheap to read their versions later.
+    /// In portions, where the strategy can, and in no order.
     #[must_use]
-    pub fn with_row_locations(mut self) -> Self {
-        self.row_locations = true;
+    pub fn in_portions(mut self) -> Self {
+        self.in_portions = Some(Dividing { readers: 1, max_rows: u64::MAX });
         self
     }
+}
+
+/// How a selection is read in portions.
+#[derive(Clone, Copy, Debug)]
+pub struct Dividing {
+    /// Portions that are read at the same time.
+    pub readers: usize,
+    /// Rows that a portion should have at most.
+    pub max_rows: u64,
 }
 
 #[derive(Clone, Debug)]

@@ -6,7 +6,6 @@ use foldhash::fast::RandomState;
 
 use super::collect::{Collect, collector};
 use super::layout::{Layout, merged};
-use crate::application::ports::Dialect;
 use crate::domain::double;
 use crate::domain::entry::{Collection, EntryBatch, KeyError};
 use crate::domain::key::printable;
@@ -25,7 +24,6 @@ const REMEMBERED_KEYS: usize = 1 << 16;
 /// Puts rows together into batches of entries.
 pub(super) struct Assembler<'a> {
     layout: &'a Layout,
-    dialect: Dialect,
     batch_size: usize,
     batch: EntryBatch,
     key: Vec<u8>,
@@ -55,10 +53,9 @@ struct Open {
 }
 
 impl<'a> Assembler<'a> {
-    pub(super) fn new(layout: &'a Layout, dialect: Dialect, batch_size: usize) -> Self {
+    pub(super) fn new(layout: &'a Layout, batch_size: usize) -> Self {
         Self {
             layout,
-            dialect,
             batch_size,
             batch: EntryBatch::default(),
             key: Vec::new(),
@@ -176,7 +173,7 @@ impl<'a> Assembler<'a> {
             }
         }
         if self.batch.len() > entries {
-            self.batch.stamp(version, layout.location(row, self.dialect));
+            self.batch.stamp(version);
             self.batch.set_ends(&self.ends);
         }
         self.keys += 1;
@@ -224,7 +221,7 @@ impl<'a> Assembler<'a> {
                 let entries = self.batch.len();
                 open.value.push_to(&mut self.batch, &open.key);
                 if self.batch.len() > entries {
-                    self.batch.stamp(open.version, None);
+                    self.batch.stamp(open.version);
                     self.batch.set_ends(&open.ends);
                 }
                 self.keys += 1;

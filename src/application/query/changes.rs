@@ -181,7 +181,7 @@ impl Tracked for Changes {
         };
         let query = self.prepared.query(sql, params, layout);
         let rows = self.prepared.sources.bulk.rows(query);
-        let assembler = Assembler::new(layout, self.prepared.dialect(), batch_size);
+        let assembler = Assembler::new(layout, batch_size);
         Assembly::new(Some(rows), assembler).into_stream()
     }
 }

@@ -93,6 +93,12 @@ impl Composer<'_> {
         self.select(&self.picked(pick), &format!(" WHERE {condition}{order}"))
     }
 
+    /// A number that an expression makes of the rows that meet a condition.
+    pub(super) fn counted(&self, what: &str, condition: &str) -> String {
+        let condition = self.dialect.at_the_primary(condition);
+        self.select(&format!("{what} AS n"), &format!(" WHERE {condition}"))
+    }
+
     /// The number of keys of the selection.
     pub(super) fn count_keys(&self, limit: Option<u64>) -> String {
         let keys = self.definition.spec.key.columns();

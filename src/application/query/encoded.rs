@@ -21,6 +21,7 @@ fn encoded(mut batch: EntryBatch, coding: Coding) -> EntryBatch {
     out.failed = std::mem::take(&mut batch.failed);
     out.absent = std::mem::take(&mut batch.absent);
     out.warnings = std::mem::take(&mut batch.warnings);
+    out.part_of = batch.part_of;
     for entry in batch.iter() {
         let Value::Text(text) = entry.value else {
             out.push(entry);
@@ -28,7 +29,7 @@ fn encoded(mut batch: EntryBatch, coding: Coding) -> EntryBatch {
         };
         match out.push_text(entry.key, |bytes| coding.encode(text, bytes)) {
             Ok(()) => {
-                out.stamp(entry.version, entry.row_location);
+                out.stamp(entry.version);
                 out.set_ends(entry.ends);
             }
             Err(error) => {

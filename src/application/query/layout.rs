@@ -6,12 +6,11 @@ use std::collections::HashSet;
 use super::compose::version_columns;
 use super::key_query::KeyColumn;
 use super::styles::Styles;
-use crate::application::ports::Dialect;
 use crate::domain::coding::Format;
 use crate::domain::encode::Hint;
 use crate::domain::key::BoundKey;
 use crate::domain::row::{Column, Columns, Row, text_of};
-use crate::domain::strategy::{CHANGED_AT, Definition, Place, ROW_LOCATION, Shape, VERSION};
+use crate::domain::strategy::{CHANGED_AT, Definition, Place, Shape, VERSION};
 use crate::domain::version::Version;
 use crate::domain::written::Wrong;
 
@@ -32,7 +31,6 @@ pub struct Layout {
     /// The one key, if it has a value where there is no row.
     pub(super) empty_key: Option<String>,
     version: Option<usize>,
-    location: Option<usize>,
     pub hints: Vec<Option<Hint>>,
     pub(super) styles: Styles,
 }
@@ -122,7 +120,6 @@ impl Layout {
             place,
             empty_key: definition.spec.key.literal().filter(|_| definition.empty),
             version: index(VERSION),
-            location: index(ROW_LOCATION),
             styles,
             columns,
             key,
@@ -139,11 +136,16 @@ impl Layout {
     /// The layout of the key's columns alone, with empty values; `None` where the key has none, or
     /// where it takes a row's values to know whether there is an entry at all.
     pub fn keys_only(&self, definition: &Definition) -> Option<Self> {
-        let names = definition.spec.key.columns();
-        if names.is_empty() || matches!(self.shape, Shape::Text | Shape::Hash | Shape::HashOfRows) {
-            return None;
+        match self.shape {
+            Shape::Text | Shape::Hash | Shape::HashOfRows => None,
+            _ => self.of_key(definition),
         }
-        self.only(definition, &names)
+    }
+
+    /// The layout of the key's columns alone; `None` where the key has none.
+    pub(super) fn of_key(&self, definition: &Definition) -> Option<Self> {
+        let names = definition.spec.key.columns();
+        self.only(definition, &names).filter(|_| !names.is_empty())
     }
 
     /// The layout of what tells whether an entry is still what its rows say; `None` where nothing
@@ -189,7 +191,6 @@ impl Layout {
             place: Place::Next,
             empty_key: None,
             version: index(VERSION),
-            location: None,
             hints: at.iter().map(|at| self.hints[*at]).collect(),
             styles: Styles::none(names.len()),
         })
@@ -201,12 +202,6 @@ impl Layout {
     /// Names the column that no key can be made of, and why.
     pub fn key(&self, row: Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
         self.key.render(row, out)
-    }
-
-    /// Where a row lies, as its database says it.
-    pub(super) fn location(&self, row: Row<'_>, dialect: Dialect) -> Option<u64> {
-        let text = row.text(self.location?).ok()??;
-        dialect.row_location(std::str::from_utf8(&text).ok()?)
     }
 
     /// Whether all rows of one key make its value together.
@@ -243,7 +238,7 @@ impl Layout {
     /// column.
     pub fn keys_and(&self, definition: &Definition, column: &str) -> Option<Self> {
         let names = definition.spec.key.columns();
-        let keys = self.only(definition, &names).filter(|_| !names.is_empty())?;
+        let keys = self.of_key(definition)?;
         let columns = keys.columns.iter().cloned();
         Some(Self {
             stored: vec![(names.len(), column.to_owned(), Vec::new())],

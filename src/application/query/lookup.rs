@@ -87,8 +87,7 @@ impl<'a> Lookups<'a> {
     fn begin(self, keys: Vec<Asked>) -> Lookup<'a> {
         let source = self.prepared.source(self.from_primary);
         let rows = rows_of(self.prepared, &keys, self.reading, source);
-        let dialect = self.prepared.dialect();
-        let assembler = Assembler::new(self.reading.layout, dialect, self.batch_size);
+        let assembler = Assembler::new(self.reading.layout, self.batch_size);
         Lookup {
             missing: keys.iter().map(|key| key.key.clone().into_bytes()).collect(),
             keys,

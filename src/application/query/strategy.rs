@@ -12,9 +12,10 @@ use super::changes::Changes;
 use super::compose::Pick;
 use super::encoded::stored;
 use super::layout::Layout;
-use super::located::Located;
 use super::lookup::Lookups;
 use super::order::{self, Order};
+use super::portioned;
+use super::portions::Portions;
 use super::prepared::{Prepared, Reading};
 use super::versions::Versions;
 use crate::application::ports::{Ask, Query, QueryPlan, Tracked, Wanted, WarmupStrategy};
@@ -22,6 +23,7 @@ use crate::domain::changes::Tracking;
 use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
+use crate::domain::portion::Portion;
 use crate::domain::precision::Precision;
 use crate::domain::strategy::{Definition, StrategySpec};
 use crate::domain::version::Version;
@@ -36,7 +38,8 @@ pub struct QueryStrategy {
     keys: Option<Layout>,
     /// The layout of the versions, if they can be read alone and keys can be looked up.
     versions: Option<Layout>,
-    located: Option<Located>,
+    /// How it is read in portions; `Err`: why it is not, for people.
+    portions: Result<Portions, String>,
     changes: Changes,
     /// The same definition in key order, if it has no order of its own.
     by_key: Option<Definition>,
@@ -49,7 +52,7 @@ impl QueryStrategy {
         Self {
             keys: layout.keys_only(definition),
             versions: layout.versions(definition).filter(|_| opaque.is_none()),
-            located: Located::new(&prepared).await,
+            portions: Portions::new(&prepared).await,
             changes: Changes::new(&prepared),
             by_key: order::in_key_order(definition),
             prepared,
@@ -58,13 +61,9 @@ impl QueryStrategy {
 
     /// What to read of each row, and its layout.
     fn reading(&self, ask: &Ask) -> Reading<'_> {
-        let mut composer = self.prepared.composer();
-        let (pick, layout) = match (&self.keys, &self.located) {
-            (Some(keys), _) if !ask.values => (Pick::Keys, keys),
-            (_, Some(located)) if ask.row_locations => {
-                composer.sql = &located.sql;
-                (Pick::Columns(&located.layout.columns), &located.layout)
-            }
+        let composer = self.prepared.composer();
+        let (pick, layout) = match &self.keys {
+            Some(keys) if !ask.values => (Pick::Keys, keys),
             _ => {
                 let layout = &self.prepared.layout;
                 (Pick::Columns(&layout.columns), layout)
@@ -78,6 +77,9 @@ impl QueryStrategy {
         let prepared = self.prepared.as_ref();
         let mut reading = self.reading(ask);
         let layout = reading.layout;
+        if let (Ok(portions), None, Some(how)) = (&self.portions, limit, ask.in_portions) {
+            return portioned::entries(prepared, portions, reading, (ask.batch_size, how));
+        }
         let (row_limit, dialect) = (prepared.row_limit(limit), prepared.dialect());
         let is_plain = |at: usize| layout.hints[at].is_none();
         let order = |definition| Order::of(definition, dialect, &layout.columns, is_plain);
@@ -96,7 +98,7 @@ impl QueryStrategy {
             resumable: order.is_some(),
             ..prepared.query(sql, prepared.params.clone(), layout)
         });
-        let assembler = Assembler::new(layout, dialect, ask.batch_size);
+        let assembler = Assembler::new(layout, ask.batch_size);
         let rest = order.map(|order| Rest::new(prepared, order, reading, row_limit));
         // Otherwise the query ends by itself, and its session can be used again.
         let limit = limit.filter(|_| layout.groups_rows());
@@ -114,7 +116,6 @@ impl WarmupStrategy for QueryStrategy {
         let entries = match std::mem::replace(&mut ask.keys, Wanted::All { limit: None }) {
             Wanted::All { limit } => self.all(limit, &ask),
             Wanted::Named(keys) => {
-                ask.row_locations = false;
                 let lookups = Lookups {
                     prepared: &self.prepared,
                     reading: self.reading(&ask),
@@ -159,11 +160,23 @@ impl WarmupStrategy for QueryStrategy {
         };
         let prepared = self.prepared.as_ref();
         let mut versions = Versions::new(entries, layout);
-        if let Some(located) = &self.located {
-            located.versions(prepared, entries, layout, &mut versions).await?;
-        }
         versions.look_up(prepared, entries).await?;
         Ok(versions.finish())
+    }
+
+    fn portions(&self) -> Result<(), &str> {
+        self.portions.as_ref().map(|_| ()).map_err(String::as_str)
+    }
+
+    async fn overtaken(
+        &self,
+        portion: &Portion,
+        entries: &[Entry<'_>],
+    ) -> Result<Vec<usize>, Failure> {
+        match &self.portions {
+            Ok(portions) => portions.overtaken(&self.prepared, portion, entries).await,
+            Err(_) => Ok((0..entries.len()).collect()),
+        }
     }
 
     async fn count(&self, limit: Option<u64>) -> Result<u64, Failure> {

@@ -21,6 +21,8 @@ pub struct Options {
     pub batch_size: usize,
     /// Strategies with open queries at the same time.
     pub db_concurrency: usize,
+    /// Portions of a strategy that are read at the same time.
+    pub readers: usize,
     pub default_ttl: Duration,
     /// 0.0 to 1.0, see [`Ttl::jitter`](crate::domain::ttl::Ttl::jitter).
     pub ttl_jitter: f64,

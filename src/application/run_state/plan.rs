@@ -6,7 +6,7 @@ use super::options::Options;
 use super::sample::sampled;
 use crate::application::pace::Pace;
 use crate::application::ports::{
-    Ask, Cache, Consent, Entries, Sources, Wanted, WarmupStrategy, WriteOptions,
+    Ask, Cache, Consent, Dividing, Entries, Sources, Wanted, WarmupStrategy, WriteOptions,
 };
 use crate::domain::key::KeyTemplate;
 use crate::domain::planned_keys::PlannedKeys;
@@ -58,7 +58,11 @@ impl RunPlan {
         let entries = self.strategies[index].entries(Ask {
             batch_size: options.batch_size,
             values: options.values,
-            row_locations: options.verify_writes && !options.lists_keys,
+            in_portions: (!options.lists_keys && options.sample.is_none()).then(|| Dividing {
+                readers: options.readers,
+                // At a low rate a large portion would be written for long before it is verified.
+                max_rows: self.pace.now().rate.unwrap_or(u64::MAX),
+            }),
             in_order,
             ..Ask::new(keys)
         });

@@ -122,6 +122,10 @@ impl Tally {
 
     /// Its entries are protected as well as the finest of their versions tells.
     fn learn_precision(&mut self, batch: &EntryBatch) {
+        // A portion is verified without them.
+        if batch.part_of.is_some() {
+            return;
+        }
         let versions = batch.iter().filter_map(|entry| entry.version);
         let seen = versions.map(Version::precision).max();
         self.finest = self.finest.max(seen);

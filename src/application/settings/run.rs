@@ -93,6 +93,11 @@ settings! {
         /// Strategies to read from the database at the same time, 1 to 16
         #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_DB_CONCURRENCY")]
         db_concurrency: Count<16> = Count::new(1),
+        /// Portions of a table to read at the same time, 1 to 4
+        ///
+        /// Only plain tables of PostgreSQL are read in portions.
+        #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_READERS")]
+        readers: Count<4> = Count::new(1),
         /// How long to wait for the database's next answer
         #[arg(long, value_name = "DURATION", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_STATEMENT_TIMEOUT")]
         statement_timeout: Span = Span(Duration::from_mins(5)),
@@ -141,7 +146,7 @@ settings! {
 }
 
 /// The settings of commands that only read: what changes which rows are read, or what is expected of them.
-pub const READING: [&str; 14] = [
+pub const READING: [&str; 15] = [
     "tags",
     "exclude",
     "vars",
@@ -149,6 +154,7 @@ pub const READING: [&str; 14] = [
     "concurrency",
     "batch_size",
     "db_concurrency",
+    "readers",
     "statement_timeout",
     "wait",
     "deadline",
@@ -188,6 +194,7 @@ impl RunSettings {
             concurrency: self.concurrency().as_usize(),
             batch_size: self.batch_size().as_usize(),
             db_concurrency: self.db_concurrency().as_usize(),
+            readers: self.readers().as_usize(),
             default_ttl: self.default_ttl().0,
             ttl_jitter: self.ttl_jitter().fraction(),
             mode: self.mode(),

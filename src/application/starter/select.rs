@@ -8,7 +8,7 @@ use super::quoting::quoted;
 use crate::application::ports::Dialect;
 use crate::domain::encode::Hint;
 use crate::domain::schema::{Kind, TableColumn};
-use crate::domain::strategy::{CHANGED_AT, ROW_LOCATION, VERSION};
+use crate::domain::strategy::{CHANGED_AT, VERSION};
 
 /// Columns of lines of SQL.
 const WIDTH: usize = 88;
@@ -262,7 +262,7 @@ fn hidden_name(name: &str, taken: &[KeyPart]) -> String {
     let known = |c: char| if c.is_alphanumeric() { c } else { '_' };
     let mut hidden = format!("_{}", name.chars().map(known).collect::<String>());
     let is_taken = |hidden: &String| {
-        [VERSION, CHANGED_AT, ROW_LOCATION].contains(&hidden.as_str())
+        [VERSION, CHANGED_AT].contains(&hidden.as_str())
             || taken.iter().any(|part| part.placeholder == *hidden)
     };
     while is_taken(&hidden) {

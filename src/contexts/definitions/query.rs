@@ -7,11 +7,13 @@ use crate::application::ports::grammar::Grammar;
 use crate::contexts::sql::owns::Owns;
 use crate::contexts::sql::purity::is_varying_text;
 use crate::contexts::sql::refusal::SqlRefused;
-use crate::contexts::sql::{changes, columns, coverage, documents, ownership, parameters, with};
+use crate::contexts::sql::{
+    changes, columns, coverage, documents, one_table, ownership, parameters, with,
+};
 use crate::domain::changes::Tracking;
 use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;
-use crate::domain::key_rows::KeyRows;
+use crate::domain::key_rows::{KeyRows, TableName};
 use crate::domain::parameter::{Each, Filled, Statement, Vars, is_parameter_name};
 use crate::domain::place::Place;
 use crate::domain::protection::NO_VERSION;
@@ -132,11 +134,32 @@ impl Query {
         })
     }
 
+    /// Whether a variable may mean the present moment.
+    fn may_vary(&self) -> bool {
+        self.vars.values().any(|value| is_varying_text(&value.to_string()))
+    }
+
+    /// The one table of the connected database that it reads row by row; `Err`: why there is none,
+    /// for people.
+    pub(super) fn one_table(&self, value: Shape) -> Result<TableName, String> {
+        match &self.text {
+            None => Err("no database is configured".to_owned()),
+            _ if value.groups_rows() => {
+                Err(format!("a `{}` is made of several rows", value.name()))
+            }
+            Some((_, grammar)) if !grammar.has_places => {
+                Err("the database does not say where rows lie".to_owned())
+            }
+            _ if self.may_vary() => Err("a variable may mean the present moment".to_owned()),
+            Some((sql, grammar)) => one_table::one_table(sql, grammar),
+        }
+    }
+
     /// How to track changes of the selection on the connected database. `is_trusted`: the operator
     /// says that `_changed_at` covers everything.
     pub(super) fn tracking(&self, key: &KeyTemplate, value: Shape, is_trusted: bool) -> Tracking {
         let none = |why: &str| Tracking::None(why.to_owned());
-        let may_vary = self.vars.values().any(|value| is_varying_text(&value.to_string()));
+        let may_vary = self.may_vary();
         let Some((sql, grammar)) = &self.text else {
             return none("no database is configured");
         };

@@ -56,7 +56,7 @@ fn of_query(query: &Query, grammar: &'static Grammar, keys: &[&str]) -> Result<T
 }
 
 /// The only SELECT of a query, if each of its rows comes from one row of each table.
-fn plain_select(query: &Query) -> Result<&Select, Why> {
+pub(super) fn plain_select(query: &Query) -> Result<&Select, Why> {
     if query.with.is_some() {
         return Err("it has a WITH");
     }
@@ -79,16 +79,16 @@ fn plain_select(query: &Query) -> Result<&Select, Why> {
 }
 
 /// A table in FROM.
-struct Table {
-    name: TableName,
+pub(super) struct Table {
+    pub(super) name: TableName,
     /// The alias or name that qualifies its columns.
     alias: String,
     /// Whether it has no hints, partitions or renamed columns.
-    is_plain: bool,
+    pub(super) is_plain: bool,
 }
 
 /// The joined tables, or why this FROM is not a plain join of tables.
-fn tables(select: &Select, grammar: &'static Grammar) -> Result<Vec<Table>, Why> {
+pub(super) fn tables(select: &Select, grammar: &'static Grammar) -> Result<Vec<Table>, Why> {
     let mut tables = Vec::new();
     for (factor, join) in scope::from(select) {
         if join.is_some_and(|join| inner(join).is_none()) {
@@ -223,7 +223,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-fn check_wildcard(options: &WildcardAdditionalOptions) -> Result<(), Why> {
+pub(super) fn check_wildcard(options: &WildcardAdditionalOptions) -> Result<(), Why> {
     let is_plain = options.opt_ilike.is_none()
         && options.opt_exclude.is_none()
         && options.opt_except.is_none()

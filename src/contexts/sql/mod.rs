@@ -8,6 +8,7 @@ pub mod documents;
 mod functions;
 mod key_rows;
 mod lexer;
+pub mod one_table;
 pub mod ownership;
 pub mod owns;
 pub mod parameters;

@@ -31,7 +31,7 @@ pub(super) fn run(target: &Target, config: &Config, output: &Output) -> Result<E
     let checked = definitions.checked(databases, &config.vars()).into_iter();
     let read = checked.filter(|definition| definition.sql != Sql::default());
     let gaps: BTreeMap<StrategyId, Option<Arc<str>>> =
-        read.map(|definition| (definition.spec.id.family(), definition.spec.uncovered)).collect();
+        read.map(|definition| (definition.spec.id.family(), definition.gap())).collect();
     let rows = all.iter().map(|strategy| Line {
         id: &strategy.0,
         merged: strategy.1,

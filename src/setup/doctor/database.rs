@@ -148,7 +148,8 @@ impl Checks<'_> {
             // PostgreSQL checks the user's rights only here.
             Err(failure) => return self.found.findings.push(Finding::of(id, &failure)),
         };
-        let finding = planned(strategy.as_ref(), &plan, (wanted, order), &reads_from);
+        let has_places = self.sources.bulk.dialect().grammar().has_places;
+        let finding = planned(strategy.as_ref(), &plan, (wanted, order), &reads_from, has_places);
         self.found.findings.push(finding);
         let rows = plan.scans.iter().filter_map(|scan| scan.rows).max();
         let place = self.found.findings.len();
@@ -220,19 +221,25 @@ fn planned(
     plan: &QueryPlan,
     (wanted, order): (Option<u64>, OrderBy),
     reads_from: &[Relation],
+    has_places: bool,
 ) -> Finding {
     let id = strategy.spec().id.to_string();
     let what = format!("{}{}", strategy.spec().key, from(reads_from));
     let wanted = [wanted, plan.rows].into_iter().flatten().min();
     let wasteful = plan.scans.iter().find(|scan| is_wasteful(scan, wanted));
     let is_accepted = strategy.spec().unprotected_ok;
+    let how = match strategy.portions() {
+        Ok(()) => ", in portions".to_owned(),
+        Err(why) if has_places => format!(", in one stream: {why}"),
+        Err(_) => String::new(),
+    };
     if let Some(why) = strategy.opaque().filter(|_| !is_accepted) {
         let text = format!("{what}; rows cannot be found by key: {why}");
         return Finding::warning(id, text)
             .hint("until this is fixed, its keys cannot be verified or pruned, and --changed reads everything");
     }
     let Some(scan) = wasteful else {
-        return Finding::ok(id, format!("{what}; {}", reading(plan, reads_from)));
+        return Finding::ok(id, format!("{what}; {}{how}", reading(plan, reads_from)));
     };
     let wanted = wanted.unwrap_or_default();
     let text = format!(

@@ -44,6 +44,9 @@ impl Versions {
             self.accepted += 1;
             return;
         }
+        if strategy.portions().is_ok() && strategy.opaque().is_none() {
+            return;
+        }
         if !strategy.is_versioned() {
             self.open.push(id);
             return;

@@ -20,6 +20,7 @@ use ::shopwarm::domain::failure::{Failure, FailureKind};
 use ::shopwarm::domain::finding::Finding;
 use ::shopwarm::domain::key::printable;
 use ::shopwarm::domain::key_rows::{TableName, UniqueKeys};
+use ::shopwarm::domain::portion::{PartOf, Portion, TableState};
 use ::shopwarm::domain::row::{Columns, RowBatch};
 use ::shopwarm::domain::standing::Kind;
 use ::shopwarm::domain::strategy::StrategySpec;
@@ -41,6 +42,11 @@ struct State {
     interruptions: VecDeque<(usize, Failure)>,
     values_read: u64,
     versions_read: u64,
+    /// Batches of a portion, if there are portions.
+    portions: Option<usize>,
+    portions_verified: u64,
+    /// Changes made when the next selection has been read; `None`: a deletion.
+    overtaking: Vec<(String, Option<String>)>,
     /// Held by each stream that is open.
     open: Arc<()>,
     /// A run waited for its streams to end while one was open.
@@ -63,6 +69,21 @@ impl MemoryTable {
 
     pub fn delete(&self, key: &str) {
         self.state().rows.remove(key);
+    }
+
+    /// Lets selections come in portions of some batches each.
+    pub fn divide(&self, batches: usize) {
+        self.state().portions = Some(batches);
+    }
+
+    /// Changes a row when the next selection has been read; `None`: deletes it.
+    pub fn overtake(&self, key: &str, value: Option<&str>) {
+        self.state().overtaking.push((key.to_owned(), value.map(str::to_owned)));
+    }
+
+    /// How many portions were verified since this was last asked.
+    pub fn take_portions_verified(&self) -> u64 {
+        std::mem::take(&mut self.state().portions_verified)
     }
 
     /// Moves the table's clock.
@@ -140,7 +161,18 @@ fn push(batch: &mut EntryBatch, key: &str, row: &Row, kind: &Kind) {
             let Ok(()) = batch.push_text(key.as_bytes(), value);
         }
     }
-    batch.stamp(Some(Version::of_row(row.value.as_bytes())), None);
+    batch.stamp(Some(Version::of_row(row.value.as_bytes())));
+}
+
+/// Makes batches the n-th portion.
+fn mark(batches: &mut [EntryBatch], nth: u64) {
+    let rows = batches.iter().map(|batch| batch.len() as u64).sum();
+    let state = TableState { horizon: 0, next: 0, end: 0, storage: 0 };
+    let portion = Portion { from: nth, to: nth + 1, rows, state };
+    let last = batches.len() - 1;
+    for (i, batch) in batches.iter_mut().enumerate() {
+        batch.part_of = Some(PartOf { portion, is_last: i == last });
+    }
 }
 
 #[async_trait]
@@ -165,6 +197,17 @@ impl WarmupStrategy for MemoryStrategy {
                     rows.iter().for_each(|(key, row)| push(&mut batch, key, row, &kind));
                     batches.push(batch);
                 }
+                if let (Some(size), Some(_)) = (state.portions, ask.in_portions) {
+                    let portions = batches.chunks_mut(size).zip(0..);
+                    portions.for_each(|(portion, nth)| mark(portion, nth));
+                }
+                for (key, value) in std::mem::take(&mut state.overtaking) {
+                    let changed_at = state.now;
+                    match value {
+                        Some(value) => drop(state.rows.insert(key, Row { value, changed_at })),
+                        None => drop(state.rows.remove(&key)),
+                    }
+                }
             }
             Wanted::Named(names) => {
                 let mut batch = EntryBatch::default();
@@ -188,6 +231,23 @@ impl WarmupStrategy for MemoryStrategy {
 
     fn is_versioned(&self) -> bool {
         true
+    }
+
+    fn portions(&self) -> Result<(), &str> {
+        self.table.state().portions.map(drop).ok_or("the table is not divided")
+    }
+
+    async fn overtaken(
+        &self,
+        portion: &Portion,
+        entries: &[Entry<'_>],
+    ) -> Result<Vec<usize>, Failure> {
+        self.table.state().portions_verified += 1;
+        assert!(entries.len() as u64 <= portion.rows, "{portion:?}");
+        let now = self.versions(entries).await?;
+        let pairs = entries.iter().zip(now).enumerate();
+        let changed = pairs.filter(|(_, (entry, now))| entry.version != *now);
+        Ok(changed.map(|(i, _)| i).collect())
     }
 
     async fn quiesced(&self) {

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use sqlparser::dialect::PostgreSqlDialect;
 
-use crate::application::ports::Param;
-use crate::application::ports::dialect::{Located, SqlDialect, integer, param};
+use super::portions::PostgresPortions;
+use crate::application::ports::dialect::{SqlDialect, integer, param};
 use crate::application::ports::grammar::{Escapes, Grammar};
+use crate::application::ports::{Param, PortionSql};
 use crate::domain::changes::Since;
 use crate::domain::row::{Column, ColumnKind};
-use crate::domain::strategy::ROW_LOCATION;
 
 pub(crate) static GRAMMAR: Grammar = Grammar {
     escapes: Escapes::AfterE,
@@ -17,6 +17,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     numbered_parameters: true,
     carriage_returns: true,
     is_case_sensitive: true,
+    has_places: true,
     default_schema: "public",
     ..Grammar::new("postgres", &PostgreSqlDialect {})
 };
@@ -25,7 +26,7 @@ pub(crate) struct PostgresDialect;
 
 /// Always true. pgpool-II, which spreads queries over standbys, sends queries that call this
 /// function to the primary.
-const AT_THE_PRIMARY: &str = "pg_is_in_recovery() IS NOT NULL";
+const AT_THE_PRIMARY: &str = "(SELECT pg_is_in_recovery()) IS NOT NULL";
 
 impl SqlDialect for PostgresDialect {
     fn grammar(&self) -> &'static Grammar {
@@ -113,28 +114,8 @@ impl SqlDialect for PostgresDialect {
         )
     }
 
-    /// By `ctid`. A row that is still there has not changed, and this costs an eighth of an index
-    /// lookup.
-    fn locate(&self, sql: &str) -> Option<Located> {
-        let start = sql.len() - sql.trim_start().len();
-        let (select, rest) = sql[start..].split_at_checked("SELECT".len())?;
-        let is_plain =
-            select.eq_ignore_ascii_case("SELECT") && rest.starts_with(char::is_whitespace);
-        let with = |expression| format!("{select} {expression} AS {ROW_LOCATION},{rest}");
-        is_plain.then(|| Located { read: with("CAST(ctid AS text)"), find: with("ctid") })
-    }
-
-    /// `(block,item)`.
-    fn row_location(&self, text: &str) -> Option<u64> {
-        let (block, item) = text.strip_prefix('(')?.strip_suffix(')')?.split_once(',')?;
-        Some(block.parse::<u64>().ok()? << 16 | u64::from(item.parse::<u16>().ok()?))
-    }
-
-    fn is_at(&self, locations: &[u64], params: &mut Vec<Param>) -> String {
-        let texts = locations.iter().map(|at| format!("({},{})", at >> 16, at & 0xffff));
-        params.push(Param::Texts(texts.collect()));
-        let column = self.quote(ROW_LOCATION);
-        format!("q.{column} = ANY(CAST(${} AS tid[]))", params.len())
+    fn portions(&self) -> Option<&'static dyn PortionSql> {
+        Some(&PostgresPortions)
     }
 
     fn hex(&self, column: &str) -> String {

@@ -11,6 +11,7 @@ mod numeric;
 mod parameters;
 mod plan;
 mod pooler;
+mod portions;
 mod schema;
 mod server;
 mod servers;

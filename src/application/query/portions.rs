@@ -1,0 +1,159 @@
+//! A definition that is read in portions: where its rows lie, and which have changed since.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+
+use super::compose::{Composer, Pick};
+use super::layout::Layout;
+use super::prepared::{Prepared, Reading};
+use crate::application::ports::{PortionSql, Query};
+use crate::domain::entry::Entry;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key_rows::TableName;
+use crate::domain::portion::{Portion, TableState};
+use crate::domain::row::{Column, RowBatch};
+use crate::domain::strategy::RowSecurity;
+
+/// A plain query over one table, with the places of its rows.
+pub(super) struct Portions {
+    table: TableName,
+    pub(super) sql: &'static dyn PortionSql,
+    /// The definition's text, with the columns that conditions on places need.
+    located: String,
+    keys: Layout,
+}
+
+impl Portions {
+    /// # Errors
+    /// Why the definition is read in one stream, for people.
+    pub(super) async fn new(prepared: &Prepared) -> Result<Self, String> {
+        let Prepared { definition, layout, sources, .. } = prepared;
+        let table = definition.one_table.clone()?;
+        let is_one_server = Arc::ptr_eq(&sources.bulk, &sources.primary);
+        let why_not = [
+            (definition.limit.is_some(), "it has a limit"),
+            (definition.row_security == RowSecurity::Apply, "row-level security selects its rows"),
+            (!is_one_server, "its rows are read on a replica"),
+        ];
+        if let Some((_, why)) = why_not.into_iter().find(|(is_so, _)| *is_so) {
+            return Err(why.to_owned());
+        }
+        let sql = prepared.dialect().portions();
+        let sql = sql.ok_or("the database does not say where rows lie")?;
+        let keys = layout.of_key(definition).ok_or("its key has no column")?;
+        let located = sql.located(&prepared.sql).ok_or("its SQL does not begin with SELECT")?;
+        let portions = Self { table, sql, located, keys };
+        let text = portions.composer(prepared).all(Pick::Columns(&layout.columns), None);
+        let described = sources.bulk.describe(&text, &prepared.params).await;
+        let state = portions.state(prepared).await;
+        match (described, state) {
+            (Ok(_), Ok(Some(_))) => Ok(portions),
+            (Ok(_), Ok(None)) => Err("its table is partitioned, inherited or not a table".into()),
+            (Err(failure), _) | (_, Err(failure)) => Err(failure.why),
+        }
+    }
+
+    pub(super) fn composer<'a>(&'a self, prepared: &'a Prepared) -> Composer<'a> {
+        Composer { sql: &self.located, ..prepared.composer() }
+    }
+
+    /// The table as it is now; `None`: its rows have no places.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn state(&self, prepared: &Prepared) -> Result<Option<TableState>, Failure> {
+        let label = prepared.definition.spec.id.to_string();
+        let columns = ["horizon", "next", "places", "storage"].map(Column::integer);
+        let sql = self.sql.state(&self.table);
+        let query = Query { brief: true, ..Query::new(label, sql, Arc::new(columns)) };
+        let mut rows = prepared.sources.primary.rows(query);
+        let mut state = None;
+        // To the end: an unfinished query costs its connection.
+        while let Some(batch) = rows.try_next().await? {
+            state = state_of(&batch);
+        }
+        Ok(state)
+    }
+
+    /// The rows of a range that have not changed since the state.
+    pub(super) fn rows(
+        &self,
+        prepared: &Prepared,
+        Reading { pick, layout, .. }: Reading<'_>,
+        range: (u64, u64),
+        state: &TableState,
+    ) -> BoxStream<'static, Result<RowBatch, Failure>> {
+        let within = self.sql.within(range.0, range.1, state);
+        let sql = self.composer(prepared).matching(pick, &within);
+        let query = prepared.query(sql, prepared.params.clone(), layout);
+        prepared.sources.primary.rows(Query { brief: true, ..query })
+    }
+
+    /// All rows that have changed since the state.
+    pub(super) fn changed(
+        &self,
+        prepared: &Prepared,
+        Reading { pick, layout, .. }: Reading<'_>,
+        state: &TableState,
+    ) -> BoxStream<'static, Result<RowBatch, Failure>> {
+        let changed = self.sql.changed_since(state);
+        let sql = self.composer(prepared).matching(pick, &changed);
+        prepared.sources.primary.rows(prepared.query(sql, prepared.params.clone(), layout))
+    }
+
+    /// The indexes of entries with rows that are no longer in their portion as they were.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn overtaken(
+        &self,
+        prepared: &Prepared,
+        portion: &Portion,
+        entries: &[Entry<'_>],
+    ) -> Result<Vec<usize>, Failure> {
+        let Portion { from, to, rows, state } = portion;
+        let within = self.sql.within(*from, *to, state);
+        let count = self.sql.count(&self.table, portion);
+        let count = prepared.count(self.composer(prepared).counted(&count, &within)).await?;
+        if count == *rows {
+            return Ok(Vec::new());
+        }
+        // More rows than there were cannot be the same rows.
+        let is_same = count < *rows;
+        let composer = self.composer(prepared);
+        let reading = Reading { composer, pick: Pick::Keys, layout: &self.keys };
+        let mut there = HashSet::new();
+        let mut key = Vec::new();
+        let mut rows = self.rows(prepared, reading, (*from, *to), state);
+        while let Some(batch) = rows.try_next().await? {
+            for i in 0..batch.len() {
+                key.clear();
+                if is_same && self.keys.key(batch.row(i), &mut key).is_ok() {
+                    there.insert(key.clone());
+                }
+            }
+        }
+        let entries = entries.iter().enumerate();
+        let gone = entries.filter(|(_, entry)| !there.contains(entry.key));
+        Ok(gone.map(|(i, _)| i).collect())
+    }
+}
+
+fn state_of(batch: &RowBatch) -> Option<TableState> {
+    let number = |column| {
+        let text = batch.row(0).text(column).ok()??;
+        std::str::from_utf8(&text).ok()?.parse().ok()
+    };
+    Some(TableState { horizon: number(0)?, next: number(1)?, end: number(2)?, storage: number(3)? })
+}
+
+/// The table's rows may have been moved while they were read, so that some were missed.
+pub(super) fn moved(prepared: &Prepared) -> Failure {
+    let what = format!("{}: begins again", prepared.definition.spec.id);
+    let why = "its table was rewritten while it was read (VACUUM FULL, CLUSTER, a migration), or the \
+               server was restarted";
+    Failure::new(FailureKind::GaveWay, what, why).hint("run again when the table is at rest")
+}

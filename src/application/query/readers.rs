@@ -1,0 +1,159 @@
+//! Reads the portions of a table in order, some of them ahead, each in one short query.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::assembly::MAX_LOSSES;
+use super::portions::Portions;
+use super::prepared::{Prepared, Reading};
+use crate::application::ports::Dividing;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::portion::{Portion, TableState};
+use crate::domain::row::RowBatch;
+
+/// The size of a portion's rows in memory: what it should be, and what it may be.
+const PORTION_BYTES: u64 = 1024 * 1024;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// Blocks of the first portion, and of any.
+const FIRST_BLOCKS: u64 = 16;
+const MAX_BLOCKS: u64 = 4096;
+
+/// How long an interrupted reader waits: the session that it gave way to may have more to do.
+const PAUSE: Duration = Duration::from_millis(200);
+
+pub(super) struct Readers<'a> {
+    prepared: &'a Prepared,
+    portions: &'a Portions,
+    reading: Reading<'a>,
+    state: TableState,
+    how: Dividing,
+    /// Places of the next portion, and where it begins.
+    size: u64,
+    next: u64,
+    queue: VecDeque<Reader>,
+    losses: u32,
+}
+
+/// A portion that is being read.
+struct Reader {
+    from: u64,
+    to: u64,
+    task: JoinSet<Read>,
+}
+
+/// `None`: more than [`MAX_BYTES`].
+type Read = Result<Option<Vec<RowBatch>>, Failure>;
+
+impl<'a> Readers<'a> {
+    pub(super) fn new(
+        prepared: &'a Prepared,
+        portions: &'a Portions,
+        reading: Reading<'a>,
+        state: TableState,
+        how: Dividing,
+    ) -> Self {
+        let size = FIRST_BLOCKS * portions.sql.places_a_block();
+        let (next, queue, losses) = (0, VecDeque::new(), 0);
+        Self { prepared, portions, reading, state, how, size, next, queue, losses }
+    }
+
+    /// The next portion and its rows.
+    ///
+    /// # Errors
+    /// The database's. A portion that is interrupted is read again first.
+    pub(super) async fn next(&mut self) -> Result<Option<(Portion, Vec<RowBatch>)>, Failure> {
+        loop {
+            self.read_ahead();
+            let Some(mut reader) = self.queue.pop_front() else {
+                return Ok(None);
+            };
+            let (from, to) = (reader.from, reader.to);
+            match reader.read().await {
+                Ok(Some(batches)) => {
+                    self.losses = 0;
+                    let rows = batches.iter().map(|batch| batch.len() as u64).sum();
+                    self.learn(to - from, rows, &batches);
+                    // While these rows are written.
+                    self.read_ahead();
+                    return Ok(Some((Portion { from, to, rows, state: self.state }, batches)));
+                }
+                Ok(None) => {
+                    let middle = from + (to - from) / 2;
+                    self.size = middle - from;
+                    let halves = [self.open(middle, to), self.open(from, middle)];
+                    halves.into_iter().for_each(|half| self.queue.push_front(half));
+                }
+                Err(failure) if failure.is_interruption() && self.losses < MAX_LOSSES => {
+                    tracing::warn!(%failure, from, to, "reading a portion again");
+                    self.losses += 1;
+                    sleep(PAUSE * self.losses).await;
+                    let again = self.open(from, to);
+                    self.queue.push_front(again);
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Keeps all readers busy.
+    fn read_ahead(&mut self) {
+        while self.queue.len() < self.how.readers && self.next < self.state.end {
+            let to = self.state.end.min(self.next + self.size);
+            let reader = self.open(self.next, to);
+            self.queue.push_back(reader);
+            self.next = to;
+        }
+    }
+
+    fn open(&self, from: u64, to: u64) -> Reader {
+        let rows = self.portions.rows(self.prepared, self.reading, (from, to), &self.state);
+        let max_bytes = if to - from > 1 { MAX_BYTES } else { usize::MAX };
+        let mut task = JoinSet::new();
+        // A task, so that the query ends even if the engine takes nothing.
+        task.spawn(collect(rows, max_bytes));
+        Reader { from, to, task }
+    }
+
+    /// Makes the next portion as large as it should be, judged by the last.
+    fn learn(&mut self, places: u64, rows: u64, batches: &[RowBatch]) {
+        let bytes: usize = batches.iter().map(RowBatch::bytes).sum();
+        let by_bytes = places * PORTION_BYTES / (bytes as u64).max(1);
+        let by_rows = places.saturating_mul(self.how.max_rows) / rows.max(1);
+        let block = self.portions.sql.places_a_block();
+        let size = by_bytes.min(by_rows).clamp(1, (4 * self.size).min(MAX_BLOCKS * block));
+        self.size = if size > block { size / block * block } else { size };
+    }
+}
+
+impl Reader {
+    async fn read(&mut self) -> Read {
+        match self.task.join_next().await {
+            Some(Ok(read)) => read,
+            _ => {
+                let (what, why) = ("reading a portion failed", "its task has ended");
+                Err(Failure::new(FailureKind::Internal, what, why))
+            }
+        }
+    }
+}
+
+async fn collect(
+    mut rows: BoxStream<'static, Result<RowBatch, Failure>>,
+    max_bytes: usize,
+) -> Read {
+    let (mut batches, mut bytes) = (Vec::new(), 0);
+    while let Some(batch) = rows.try_next().await? {
+        bytes += batch.bytes();
+        if bytes > max_bytes {
+            return Ok(None);
+        }
+        batches.push(batch);
+    }
+    Ok(Some(batches))
+}

@@ -1,0 +1,75 @@
+//! Finds the one table that a query reads row by row.
+
+use sqlparser::ast::Query;
+
+use super::changes::{check_wildcard, plain_select, tables};
+use super::parse::with_query;
+use super::purity::{PURE_FUNCTIONS, Why, check_pure};
+use super::scope::{self, Column};
+use crate::application::ports::grammar::Grammar;
+use crate::domain::key_rows::TableName;
+
+/// The table of a checked query of which each row is made of one row and nothing else, so that it
+/// changes only with that row.
+///
+/// # Errors
+/// Why it is not such a query, for people.
+pub fn one_table(sql: &str, grammar: &'static Grammar) -> Result<TableName, String> {
+    let read = with_query(sql, grammar, |query| Ok(of_query(query, grammar)));
+    match read {
+        Ok(table) => table.map_err(str::to_owned),
+        Err(refused) => Err(refused.to_string()),
+    }
+}
+
+fn of_query(query: &Query, grammar: &'static Grammar) -> Result<TableName, Why> {
+    let select = plain_select(query)?;
+    let mut tables = tables(select, grammar)?;
+    let table = tables.pop().filter(|table| tables.is_empty() && table.is_plain);
+    let table = table.ok_or("it reads more than one plain table")?;
+    check_pure(&select.selection, grammar, PURE_FUNCTIONS)?;
+    for column in scope::columns(select) {
+        match column {
+            Column::One(expr, _) => check_pure(expr, grammar, PURE_FUNCTIONS)?,
+            Column::All(_, options) => check_wildcard(options)?,
+            Column::Other => return Err("it has a column of an unknown kind"),
+        }
+    }
+    Ok(table.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infrastructure::source::grammars::POSTGRES;
+
+    #[test]
+    fn only_a_query_whose_rows_are_rows_of_one_table_has_one() {
+        for sql in [
+            "SELECT * FROM products",
+            "SELECT p.id, upper(p.name) AS name FROM public.products p WHERE p.price > :price",
+            "SELECT id, CASE WHEN stock > 0 THEN 'yes' ELSE 'no' END AS stock FROM products",
+        ] {
+            assert!(one_table(sql, POSTGRES).is_ok(), "{sql}");
+        }
+        for sql in [
+            "SELECT p.id FROM products p JOIN brands b ON b.id = p.brand_id",
+            "SELECT id, (SELECT name FROM brands b WHERE b.id = p.brand_id) AS b FROM products p",
+            "SELECT id FROM products WHERE published_at < now()",
+            "SELECT id FROM products WHERE published_at < CURRENT_TIMESTAMP",
+            "SELECT id FROM products WHERE published_at < 'now'::timestamptz",
+            "SELECT id, max(price) FROM products GROUP BY id",
+            "SELECT DISTINCT id FROM products",
+            "SELECT max(price) AS id FROM products",
+            "SELECT unnest(ids) AS id FROM products",
+            "SELECT id, row_number() OVER () AS n FROM products",
+            "SELECT id FROM products UNION ALL SELECT id FROM products",
+            "WITH p AS (SELECT * FROM products) SELECT id FROM p",
+            "SELECT id FROM generate_series(1, 3) AS g (id)",
+            "SELECT id FROM products TABLESAMPLE SYSTEM (10)",
+            "SELECT id, random() AS r FROM products",
+        ] {
+            assert!(one_table(sql, POSTGRES).is_err(), "{sql}");
+        }
+    }
+}

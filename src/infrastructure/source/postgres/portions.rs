@@ -1,0 +1,109 @@
+//! Ranges of a heap table's blocks.
+//!
+//! From version 14 on, a condition on `ctid` reads only these blocks, and an update always writes a
+//! new row with the `xmin` of its transaction. Nothing but a rewrite of the whole table moves a row
+//! and keeps its `xmin`, and then the table has another file.
+
+use crate::application::ports::PortionSql;
+use crate::domain::key_rows::TableName;
+use crate::domain::portion::{Portion, TableState};
+
+pub(super) struct PostgresPortions;
+
+/// Columns of a located query.
+const PLACE: &str = "_shopwarm_place";
+const WRITER: &str = "_shopwarm_writer";
+
+/// More than a block of the largest size has rows.
+const PLACES_A_BLOCK: u64 = 2048;
+
+impl PortionSql for PostgresPortions {
+    fn located(&self, sql: &str) -> Option<String> {
+        let (select, rest) = sql.trim_start().split_at_checked("SELECT".len())?;
+        let is_plain =
+            select.eq_ignore_ascii_case("SELECT") && rest.starts_with(char::is_whitespace);
+        is_plain.then(|| format!("{select} ctid AS {PLACE}, xmin AS {WRITER},{rest}"))
+    }
+
+    /// Partitioned tables, views and tables of other storage have no row here.
+    fn state(&self, table: &TableName) -> String {
+        format!(
+            "SELECT txid_snapshot_xmin(s.now) AS horizon, txid_snapshot_xmax(s.now) AS next, \
+             {PLACES_A_BLOCK} * pg_relation_size(c.oid) / current_setting('block_size')::int8 AS places, \
+             {} AS storage \
+             FROM (SELECT txid_current_snapshot() AS now) s, pg_class c \
+             JOIN pg_am a ON a.oid = c.relam \
+             WHERE c.oid = {} AND c.relkind = 'r' AND NOT c.relhassubclass AND a.amname = 'heap' \
+             AND current_setting('server_version_num')::int >= 140000",
+            storage("c.oid"),
+            oid(table)
+        )
+    }
+
+    fn within(&self, from: u64, to: u64, state: &TableState) -> String {
+        let (from, to) = (tid(from), tid(to));
+        let unchanged = format!("age(q.{WRITER}) NOT BETWEEN {}", ages(state));
+        format!("q.{PLACE} >= {from} AND q.{PLACE} < {to} AND {unchanged}")
+    }
+
+    fn changed_since(&self, state: &TableState) -> String {
+        format!("age(q.{WRITER}) BETWEEN {}", ages(state))
+    }
+
+    fn count(&self, table: &TableName, portion: &Portion) -> String {
+        let (now, then) = (storage(&oid(table)), portion.state.storage);
+        format!("CASE {now} WHEN {then} THEN count(*) ELSE {} END", i64::MAX)
+    }
+
+    fn places_a_block(&self) -> u64 {
+        PLACES_A_BLOCK
+    }
+}
+
+fn oid(table: &TableName) -> String {
+    format!("to_regclass('{}')", table.name.replace('\'', "''"))
+}
+
+/// The table's file, and the start of the server: one that was promoted may count its transactions
+/// anew.
+fn storage(oid: &str) -> String {
+    format!(
+        "(pg_relation_filenode({oid})::int8 # (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8)"
+    )
+}
+
+fn tid(place: u64) -> String {
+    format!("CAST('({},{})' AS tid)", place / PLACES_A_BLOCK, place % PLACES_A_BLOCK)
+}
+
+/// The ages of transactions that may have changed something. The database counts transactions with
+/// 32 bits: those of long ago seem to lie in the future, and have a negative age.
+fn ages(state: &TableState) -> String {
+    format!("0 AND (SELECT age(CAST('{}' AS xid)))", state.horizon % (1 << 32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_query_that_begins_with_select_has_places() {
+        let located = |sql| PostgresPortions.located(sql);
+        let expected = "select ctid AS _shopwarm_place, xmin AS _shopwarm_writer, id FROM t";
+        assert_eq!(located("  select id FROM t").as_deref(), Some(expected));
+        assert_eq!(located("(SELECT id FROM t)"), None);
+        assert_eq!(located("SELECTED"), None);
+        assert_eq!(located("TABLE t"), None);
+    }
+
+    #[test]
+    fn a_range_names_blocks_and_a_transaction_of_32_bits() {
+        let state = TableState { horizon: (3 << 32) + 700, next: 0, end: 0, storage: 0 };
+        let within = PostgresPortions.within(2 * PLACES_A_BLOCK, 9 * PLACES_A_BLOCK + 5, &state);
+        assert_eq!(
+            within,
+            "q._shopwarm_place >= CAST('(2,0)' AS tid) AND q._shopwarm_place < CAST('(9,5)' AS tid) \
+             AND age(q._shopwarm_writer) NOT BETWEEN 0 AND (SELECT age(CAST('700' AS xid)))"
+        );
+    }
+}

@@ -1,0 +1,278 @@
+//! Tables that are read in portions: short queries, and every row once, wherever it moves meanwhile.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Child;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::faults::{calm, keys, until, warm};
+use crate::support::servers::{Database, Postgres, Redis};
+use crate::support::shopwarm::{Finished, file, finish, send, shopwarm};
+
+/// Rows of about 1 KiB: more than a portion has.
+const ROWS: u64 = 6_000;
+
+/// Slow enough that something can happen in the middle of a run.
+const SLOW: &str = "--rate 500";
+
+struct Shop {
+    database: Database,
+    redis: Redis,
+    _dir: TempDir,
+    contexts: PathBuf,
+}
+
+impl Shop {
+    /// With free places in the first blocks of its table. Its definition selects no version, and the
+    /// key that `key` makes of an id has no index.
+    fn new(key: &str) -> Self {
+        let database = Postgres::database();
+        database.sql(&format!(
+            "CREATE TABLE items (id integer PRIMARY KEY, v integer NOT NULL, name text NOT NULL);
+             INSERT INTO items SELECT n, 0, repeat('x', 1000) FROM generate_series(1, {}) n;
+             DELETE FROM items WHERE id > {ROWS}; GRANT SELECT ON items TO shop",
+            ROWS + 100,
+        ));
+        let (dir, contexts) = file(
+            "shop.toml",
+            &format!(
+                "[context]\nname = \"shop\"\nowns = [\"items\"]\n[strategies.items]
+                 key = \"{{_key}}\"\nvalue = \"object\"
+                 sql.any = \"SELECT {key} AS _key, id, v FROM items\"\n"
+            ),
+        );
+        Self { database, redis: Redis::start(&[]), _dir: dir, contexts }
+    }
+
+    fn start(&self) -> Child {
+        let run = warm(&self.contexts, self.database.url(), self.redis.url());
+        let child = run.args(SLOW).start();
+        until("the run is under way", || keys(&self.redis) > ROWS / 4);
+        child
+    }
+
+    /// Free places from the beginning of the table up to some row.
+    fn make_room(&self) {
+        self.database.sql("DELETE FROM items WHERE id <= 300");
+        self.database.sql("VACUUM items");
+    }
+
+    /// An application changes rows and then drops their keys.
+    fn change(&self, sql: &str, changed: &[u64]) {
+        self.database.sql(sql);
+        let keys: Vec<String> = changed.iter().map(|id| format!("item:{id}")).collect();
+        let keys = keys.iter().map(String::as_str);
+        self.redis.cli(&["DEL"].into_iter().chain(keys).collect::<Vec<_>>());
+    }
+
+    /// What readers get, as far as it is there.
+    fn cached(&self) -> BTreeMap<String, Value> {
+        let script = "local all = {} for _, key in ipairs(redis.call('KEYS', 'item:*')) do
+            all[#all + 1] = key .. '=' .. redis.call('GET', key) end return all";
+        let all = self.redis.cli(&["EVAL", script, "0"]);
+        let all = all.lines().filter_map(|line| line.split_once('='));
+        all.map(|(key, value)| (key.to_owned(), value.parse().expect("JSON"))).collect()
+    }
+
+    fn rows(&self) -> BTreeMap<String, Value> {
+        let rows = self.database.query("SELECT id || ' ' || v FROM items");
+        let row = |row: &str| {
+            let (id, v) = row.split_once(' ').expect("two columns");
+            let id: u64 = id.parse().expect("a number");
+            (format!("item:{id}"), json!({ "id": id, "v": v.parse::<u64>().expect("a number") }))
+        };
+        rows.lines().map(row).collect()
+    }
+
+    /// Everything that is there is as the database has it.
+    #[track_caller]
+    fn is_true(&self) -> BTreeMap<String, Value> {
+        let (cached, rows) = (self.cached(), self.rows());
+        let stale: Vec<_> = cached.iter().filter(|(key, v)| rows.get(*key) != Some(v)).collect();
+        assert!(stale.is_empty(), "{stale:?}");
+        cached
+    }
+}
+
+fn hurry(child: &Child) {
+    for _ in 0..8 {
+        send(child, "USR2");
+        thread::sleep(Duration::from_millis(30));
+    }
+}
+
+/// Lets a run go on to its end.
+fn end(child: Child) -> Finished {
+    hurry(&child);
+    calm(finish(child)).expect(0)
+}
+
+fn total(run: &Finished, name: &str) -> u64 {
+    run.json()["totals"][name].as_u64().expect("a number")
+}
+
+#[test]
+fn what_moves_to_places_that_were_read_is_found_at_the_end() {
+    let shop = Shop::new("'item:' || id");
+    shop.make_room();
+    let child = shop.start();
+    // Rows of the last blocks are written to the first ones; their keys are not there yet.
+    shop.database.sql(&format!("UPDATE items SET v = 1 WHERE id > {}", ROWS - 50));
+    let first = "SELECT count(*) FROM items WHERE v = 1 AND ctid < '(100,0)'";
+    let moved: u64 = shop.database.query(first).parse().expect("a number");
+    assert!(moved > 40, "only {moved} have moved there");
+    shop.database.sql("INSERT INTO items VALUES (100001, 7, 'new'), (100002, 7, 'new')");
+    shop.database.sql(&format!("UPDATE items SET id = id + 200000 WHERE id = {}", ROWS - 60));
+    let run = end(child);
+    assert_eq!(shop.is_true(), shop.rows(), "each row, as it is");
+    assert_eq!(total(&run, "warmed"), keys(&shop.redis), "and each key counted once");
+    assert_eq!(run.json()["outcome"], "complete");
+}
+
+#[test]
+fn what_moves_to_places_that_are_read_later_is_given_once() {
+    let shop = Shop::new("'item:' || id");
+    let child = shop.start();
+    let changed: Vec<u64> = (1..=50).collect();
+    shop.change("UPDATE items SET v = 1 WHERE id <= 50", &changed);
+    let run = end(child);
+    let cached = shop.is_true();
+    assert!(changed.iter().all(|id| !cached.contains_key(&format!("item:{id}"))));
+    assert_eq!(total(&run, "warmed"), ROWS, "{}", run.stdout);
+}
+
+/// Without a version, and though no index knows the keys: what is overtaken before its portion is
+/// verified does not stay.
+#[test]
+fn a_portion_that_has_changed_is_read_again_row_by_row() {
+    let shop = Shop::new("'item:' || id");
+    let child = shop.start();
+    // What was read and not yet written, and what was written and not yet verified.
+    for v in 1..40 {
+        shop.database.sql(&format!("UPDATE items SET v = {v} WHERE id % 40 = {v}"));
+        thread::sleep(Duration::from_millis(50));
+    }
+    let written: Vec<u64> = (1..=ROWS).filter(|id| id % 40 != 0).collect();
+    let run = end(child);
+    assert!(total(&run, "withdrawn") + total(&run, "repaired") > 0, "nothing was overtaken");
+    // An application drops what it changed after it was verified; here all that was changed.
+    shop.change("SELECT 1", &written);
+    shop.is_true();
+    assert_eq!(total(&run, "warmed") + total(&run, "skipped"), ROWS, "{}", run.stdout);
+    assert_eq!(run.strategy("shop/items")["protected"], true);
+}
+
+#[test]
+fn a_table_that_is_rewritten_is_read_from_its_start() {
+    for sql in ["VACUUM FULL items", "CLUSTER items USING items_pkey"] {
+        let shop = Shop::new("'item:' || id");
+        let child = shop.start();
+        shop.database.sql(&format!("UPDATE items SET v = 1 WHERE id > {}", ROWS - 50));
+        shop.database.sql(sql);
+        let run = end(child);
+        assert_eq!(shop.is_true(), shop.rows(), "{sql}");
+        assert_eq!(total(&run, "warmed"), ROWS, "{sql}");
+        let warnings = run.strategy("shop/items")["warnings"].to_string();
+        assert!(warnings.contains("its table was rewritten"), "{warnings}");
+    }
+}
+
+#[test]
+fn a_plain_vacuum_costs_nothing() {
+    let shop = Shop::new("'item:' || id");
+    let child = shop.start();
+    shop.database.sql("VACUUM FREEZE items");
+    let run = end(child);
+    assert_eq!(shop.is_true(), shop.rows());
+    assert_eq!(run.strategy("shop/items")["warnings"], Value::Null);
+}
+
+/// No transaction lasts longer than a portion takes to be read, and nothing is locked in between.
+#[test]
+fn a_slow_run_keeps_no_transaction_open() {
+    let shop = Shop::new("'item:' || id");
+    let child = shop.start();
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'shopwarm'
+                AND now() - xact_start > interval '1 s'";
+    for _ in 0..20 {
+        assert_eq!(shop.database.query(open), "0");
+        thread::sleep(Duration::from_millis(100));
+    }
+    let pinned = "SELECT count(*) FROM pg_locks WHERE relation = 'items'::regclass";
+    until("nothing is locked", || shop.database.query(pinned) == "0");
+    shop.database.sql("ALTER TABLE items ADD COLUMN x integer");
+    let run = end(child);
+    assert_eq!(total(&run, "warmed"), ROWS);
+    assert_eq!(run.strategy("shop/items")["warnings"], Value::Null);
+}
+
+/// Values that are stored elsewhere: many megabytes in one block.
+#[test]
+fn rows_far_larger_than_their_places_are_read_few_at_a_time() {
+    let shop = Shop::new("'item:' || id");
+    shop.database.sql(
+        "DELETE FROM items; ALTER TABLE items ALTER name SET STORAGE EXTERNAL;
+         INSERT INTO items SELECT n, 0, repeat('y', 500000) FROM generate_series(1, 60) n",
+    );
+    shop.database.sql("VACUUM FULL items");
+    let text = std::fs::read_to_string(&shop.contexts).expect("a file");
+    std::fs::write(&shop.contexts, text.replace("id, v FROM", "id, v, name FROM")).expect("a file");
+    let run = warm(&shop.contexts, shop.database.url(), shop.redis.url()).run().expect(0);
+    assert_eq!((total(&run, "warmed"), keys(&shop.redis)), (60, 60));
+}
+
+/// An application that changes, adds, moves and removes rows all the time, and drops their keys.
+#[test]
+fn nothing_is_stale_and_nothing_is_missing_beside_an_application() {
+    let shop = Shop::new("'item:' || id");
+    shop.make_room();
+    let mut child = shop.start();
+    let (mut touched, mut step) = (Vec::new(), 0_u64);
+    while child.try_wait().expect("a child").is_none() {
+        step += 1;
+        let at = 301 + step * 7919 % (ROWS - 300);
+        let (sql, ids) = match step % 6 {
+            0 => (format!("DELETE FROM items WHERE id = {at}"), vec![at]),
+            1 => {
+                let to = 300_000 + step;
+                (format!("UPDATE items SET id = {to} WHERE id = {at}"), vec![at, to])
+            }
+            2 => (
+                format!("INSERT INTO items VALUES ({}, 1, '')", 400_000 + step),
+                vec![400_000 + step],
+            ),
+            3 if step % 9 == 0 => ("VACUUM items".to_owned(), Vec::new()),
+            _ => (
+                format!("UPDATE items SET v = v + 1 WHERE id % 97 = {} AND id <= {ROWS}", at % 97),
+                { (1..=ROWS).filter(|id| id % 97 == at % 97).collect() },
+            ),
+        };
+        shop.change(&sql, &ids);
+        touched.extend(ids.iter().map(|id| format!("item:{id}")));
+    }
+    let run = calm(finish(child)).expect(0);
+    let cached = shop.is_true();
+    let rows = shop.rows();
+    let missing = rows.keys().filter(|key| !cached.contains_key(*key) && !touched.contains(key));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&String>::new());
+    assert!(step > 20, "{step} steps");
+    assert_eq!(run.strategy("shop/items")["unverified"], 0);
+}
+
+#[test]
+fn doctor_says_how_each_strategy_is_read() {
+    let shop = Shop::new("'item:' || id");
+    let mut text = std::fs::read_to_string(&shop.contexts).expect("a file");
+    text += "[strategies.latest]\nkey = \"latest:{id}\"\nvalue = \"object\"\nlimit = 10
+             sql.any = \"SELECT id, v FROM items\"\n";
+    std::fs::write(&shop.contexts, text).expect("a file");
+    let doctor = shopwarm("doctor -o json").contexts(&shop.contexts);
+    let doctor = doctor.database(shop.database.url()).cache(shop.redis.url()).run();
+    let said = doctor.json()["checks"].to_string();
+    assert!(said.contains("reads all of items, in portions"), "{said}");
+    assert!(said.contains(", in one stream: it has a limit"), "{said}");
+}
