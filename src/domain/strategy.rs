@@ -10,9 +10,9 @@ use super::database::Sql;
 use super::encode::Hint;
 use super::failure::{Failure, FailureKind};
 use super::key::{KeyTemplate, TemplateError};
-use super::key_rows::TableName;
 use super::order_by::OrderBy;
 use super::parameter::{Each, Statement, Vars};
+use super::portion::OneTable;
 use super::protection::NO_VERSION;
 use super::style::Style;
 use super::wildcard::matches;
@@ -317,7 +317,7 @@ pub struct Definition {
     pub unordered_ok: bool,
     pub row_security: RowSecurity,
     /// The one table of which each of its rows is made of one row; `Err`: why there is none, for people.
-    pub one_table: Result<TableName, String>,
+    pub one_table: Result<OneTable, String>,
     /// How to find changes of the selection, on the database that it was checked for.
     pub tracking: Tracking,
     /// Why it is invalid; the other fields hold what is known of it.
@@ -353,9 +353,26 @@ impl Definition {
         self.statement.clone().or_else(plain)
     }
 
+    /// The table, if the definition can be read in portions.
+    ///
+    /// # Errors
+    /// Why it cannot, for people.
+    pub fn in_portions(&self) -> Result<&OneTable, String> {
+        let why_not = [
+            (self.limit.is_some(), "it has a limit"),
+            (!self.order_by.is_empty(), "it has an order_by"),
+            (self.row_security == RowSecurity::Apply, "row-level security selects its rows"),
+            (self.spec.key.columns().is_empty(), "its key has no column"),
+        ];
+        match why_not.into_iter().find(|(is_so, _)| *is_so) {
+            Some((_, why)) => Err(why.to_owned()),
+            None => self.one_table.as_ref().map_err(Clone::clone),
+        }
+    }
+
     /// Which changes are not seen, for people, as far as its text tells. Portions show all.
     pub fn gap(&self) -> Option<Arc<str>> {
-        self.spec.uncovered.clone().filter(|_| self.one_table.is_err() || self.limit.is_some())
+        self.spec.uncovered.clone().filter(|_| self.in_portions().is_err())
     }
 
     /// Whether the rows of its lists come in an order of the database's choice.

@@ -18,7 +18,7 @@ const MAX_PAUSES: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 
 const BROKE_OFF: &str = "the database's stream broke off";
-const GAVE_WAY: &str = "the database's stream gave way to another session";
+const GAVE_WAY: &str = "the database's stream was interrupted";
 
 /// Reads a strategy again while only its stream was interrupted.
 pub(super) async fn read_again<'a>(

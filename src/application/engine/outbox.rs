@@ -24,6 +24,8 @@ pub(super) struct Outbox<'a> {
     /// Portions of which not all is written, by the place where they begin.
     waiting: BTreeMap<u64, Waiting>,
     settling: FuturesUnordered<BoxFuture<'a, Vec<Sent>>>,
+    /// The cache takes nothing more: the run must know it now.
+    hurries: bool,
 }
 
 #[derive(Default)]
@@ -42,6 +44,7 @@ impl<'a> Outbox<'a> {
             in_flight: InFlight::new(options),
             waiting: BTreeMap::new(),
             settling: FuturesUnordered::new(),
+            hurries: false,
         }
     }
 
@@ -87,7 +90,8 @@ impl<'a> Outbox<'a> {
                     return Ok(vec![sent]);
                 };
                 let waiting = self.waiting.entry(of.portion.from).or_default();
-                waiting.in_flight -= 1;
+                waiting.in_flight = waiting.in_flight.saturating_sub(1);
+                self.hurries |= sent.written.fatal.is_some();
                 waiting.sent.push(sent);
                 Ok(Vec::new())
             }
@@ -103,6 +107,7 @@ impl<'a> Outbox<'a> {
 
     /// Begins to verify the portions that are written, or all that are left.
     fn settle(&mut self, all: bool) {
+        let all = all || self.hurries;
         let is_due = |w: &Waiting| all || (w.is_whole && w.in_flight == 0);
         for (_, waiting) in self.waiting.extract_if(.., |_, waiting| is_due(waiting)) {
             if !waiting.sent.is_empty() {

@@ -35,7 +35,7 @@ const MAY_BE_STALE: &str = "it changed while it was written, and could not be de
 pub struct Recheck<'a> {
     strategy: &'a dyn WarmupStrategy,
     cache: &'a dyn Cache,
-    /// Entries outside of portions are compared by their values, as no version tells all.
+    /// Entries outside of portions are compared by their values: a version may not tell all.
     by_values: bool,
     sessions: Semaphore,
 }
@@ -71,8 +71,7 @@ pub struct Sent {
 
 impl<'a> Recheck<'a> {
     pub fn new(strategy: &'a dyn WarmupStrategy, cache: &'a dyn Cache) -> Self {
-        let is_covered = strategy.is_versioned() && strategy.spec().gap().is_none();
-        let by_values = strategy.portions().is_ok() && !is_covered;
+        let by_values = strategy.portions().is_ok();
         Self { strategy, cache, by_values, sessions: Semaphore::new(SESSIONS) }
     }
 

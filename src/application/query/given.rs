@@ -1,4 +1,4 @@
-//! The keys that a selection has given, in memory that does not grow with their number.
+//! The keys that a selection has given, in a temporary file where there may be one.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -40,11 +40,17 @@ impl Given {
     }
 
     fn write_down(&mut self) -> std::io::Result<()> {
-        let bytes: Vec<u8> = self.last.drain(..).flat_map(u64::to_le_bytes).collect();
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(tempfile::tempfile()?),
+            None => match tempfile::tempfile() {
+                Ok(file) => self.file.insert(file),
+                Err(error) => {
+                    tracing::debug!(%error, "no temporary file: keys are noted in memory");
+                    return Ok(());
+                }
+            },
         };
+        let bytes: Vec<u8> = self.last.drain(..).flat_map(u64::to_le_bytes).collect();
         file.write_all(&bytes)
     }
 
@@ -97,7 +103,7 @@ impl Given {
 
 fn unusable(error: &std::io::Error) -> Failure {
     let what = "the keys that were read cannot be noted in a temporary file";
-    Failure::new(FailureKind::Internal, what, error.to_string())
+    Failure::new(FailureKind::Query, what, error.to_string())
         .hint("free some space in the folder for temporary files, or name another one in TMPDIR")
 }
 

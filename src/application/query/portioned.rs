@@ -16,8 +16,9 @@ use super::prepared::{Prepared, Reading};
 use super::readers::Readers;
 use crate::application::ports::Dividing;
 use crate::domain::entry::EntryBatch;
-use crate::domain::failure::Failure;
-use crate::domain::portion::{PartOf, TableState};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::portion::{PartOf, Portion, TableState};
+use crate::domain::row::RowBatch;
 
 /// The size of changed rows that are in memory at the same time.
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
@@ -76,7 +77,7 @@ impl Portioned<'_> {
                 }
                 self.given.leave_out(&mut window)?;
                 self.ready.extend(window);
-            } else if let Some((portion, rows)) = self.readers.next().await? {
+            } else if let Some((portion, rows)) = self.read().await? {
                 let rows = rows.iter().flat_map(|batch| (0..batch.len()).map(|i| batch.row(i)));
                 rows.for_each(|row| self.assembler.push(row));
                 self.assembler.finish();
@@ -95,6 +96,18 @@ impl Portioned<'_> {
             } else {
                 return Ok(None);
             }
+        }
+    }
+
+    /// The rows of the next portion.
+    async fn read(&mut self) -> Result<Option<(Portion, Vec<RowBatch>)>, Failure> {
+        match self.readers.next().await {
+            // An error of the query may come of another storage.
+            Err(failure) if failure.kind == FailureKind::Query => {
+                self.has_changed().await?;
+                Err(failure)
+            }
+            read => read,
         }
     }
 

@@ -12,14 +12,12 @@ use super::prepared::{Prepared, Reading};
 use crate::application::ports::{PortionSql, Query};
 use crate::domain::entry::Entry;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::key_rows::TableName;
-use crate::domain::portion::{Portion, TableState};
+use crate::domain::portion::{OneTable, Portion, TableState};
 use crate::domain::row::{Column, RowBatch};
-use crate::domain::strategy::RowSecurity;
 
 /// A plain query over one table, with the places of its rows.
 pub(super) struct Portions {
-    table: TableName,
+    table: OneTable,
     pub(super) sql: &'static dyn PortionSql,
     /// The definition's text, with the columns that conditions on places need.
     located: String,
@@ -31,28 +29,29 @@ impl Portions {
     /// Why the definition is read in one stream, for people.
     pub(super) async fn new(prepared: &Prepared) -> Result<Self, String> {
         let Prepared { definition, layout, sources, .. } = prepared;
-        let table = definition.one_table.clone()?;
-        let is_one_server = Arc::ptr_eq(&sources.bulk, &sources.primary);
-        let why_not = [
-            (definition.limit.is_some(), "it has a limit"),
-            (definition.row_security == RowSecurity::Apply, "row-level security selects its rows"),
-            (!is_one_server, "its rows are read on a replica"),
-        ];
-        if let Some((_, why)) = why_not.into_iter().find(|(is_so, _)| *is_so) {
-            return Err(why.to_owned());
+        let mut table = definition.in_portions()?.clone();
+        table.given.extend(layout.columns.iter().map(|column| column.name.clone()));
+        if !Arc::ptr_eq(&sources.bulk, &sources.primary) {
+            return Err("--primary-url names another server".to_owned());
         }
         let sql = prepared.dialect().portions();
         let sql = sql.ok_or("the database does not say where rows lie")?;
         let keys = layout.of_key(definition).ok_or("its key has no column")?;
         let located = sql.located(&prepared.sql).ok_or("its SQL does not begin with SELECT")?;
         let portions = Self { table, sql, located, keys };
+        match portions.state(prepared).await {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                let why = "its table is partitioned or inherited, this user may not read all of it, \
+                           or the query calls a function of your own";
+                return Err(why.to_owned());
+            }
+            Err(failure) => return Err(failure.why),
+        }
         let text = portions.composer(prepared).all(Pick::Columns(&layout.columns), None);
-        let described = sources.bulk.describe(&text, &prepared.params).await;
-        let state = portions.state(prepared).await;
-        match (described, state) {
-            (Ok(_), Ok(Some(_))) => Ok(portions),
-            (Ok(_), Ok(None)) => Err("its table is partitioned, inherited or not a table".into()),
-            (Err(failure), _) | (_, Err(failure)) => Err(failure.why),
+        match sources.bulk.describe(&text, &prepared.params).await {
+            Ok(_) => Ok(portions),
+            Err(failure) => Err(failure.why),
         }
     }
 
@@ -66,7 +65,7 @@ impl Portions {
     /// The database's.
     pub(super) async fn state(&self, prepared: &Prepared) -> Result<Option<TableState>, Failure> {
         let label = prepared.definition.spec.id.to_string();
-        let columns = ["horizon", "next", "places", "storage"].map(Column::integer);
+        let columns = ["horizon", "next", "storage", "places"].map(Column::integer);
         let sql = self.sql.state(&self.table);
         let query = Query { brief: true, ..Query::new(label, sql, Arc::new(columns)) };
         let mut rows = prepared.sources.primary.rows(query);
@@ -87,6 +86,7 @@ impl Portions {
         state: &TableState,
     ) -> BoxStream<'static, Result<RowBatch, Failure>> {
         let within = self.sql.within(range.0, range.1, state);
+        let within = format!("{within} AND {}", self.sql.is_stored(&self.table, state));
         let sql = self.composer(prepared).matching(pick, &within);
         let query = prepared.query(sql, prepared.params.clone(), layout);
         prepared.sources.primary.rows(Query { brief: true, ..query })
@@ -122,7 +122,9 @@ impl Portions {
             return Ok(Vec::new());
         }
         // More rows than there were cannot be the same rows.
-        let is_same = count < *rows;
+        if count > *rows {
+            return Ok((0..entries.len()).collect());
+        }
         let composer = self.composer(prepared);
         let reading = Reading { composer, pick: Pick::Keys, layout: &self.keys };
         let mut there = HashSet::new();
@@ -131,7 +133,7 @@ impl Portions {
         while let Some(batch) = rows.try_next().await? {
             for i in 0..batch.len() {
                 key.clear();
-                if is_same && self.keys.key(batch.row(i), &mut key).is_ok() {
+                if self.keys.key(batch.row(i), &mut key).is_ok() {
                     there.insert(key.clone());
                 }
             }
@@ -145,9 +147,11 @@ impl Portions {
 fn state_of(batch: &RowBatch) -> Option<TableState> {
     let number = |column| {
         let text = batch.row(0).text(column).ok()??;
-        std::str::from_utf8(&text).ok()?.parse().ok()
+        std::str::from_utf8(&text).ok()?.parse::<i64>().ok()
     };
-    Some(TableState { horizon: number(0)?, next: number(1)?, end: number(2)?, storage: number(3)? })
+    let positive = |column| u64::try_from(number(column)?).ok();
+    let (horizon, next) = (positive(0)?, positive(1)?);
+    Some(TableState { horizon, next, storage: number(2)?, end: positive(3)? })
 }
 
 /// The table's rows may have been moved while they were read, so that some were missed.

@@ -36,6 +36,8 @@ pub(super) struct Readers<'a> {
     /// Places of the next portion, and where it begins.
     size: u64,
     next: u64,
+    /// Of portions that were too large.
+    halves: Vec<(u64, u64)>,
     queue: VecDeque<Reader>,
     losses: u32,
 }
@@ -58,9 +60,11 @@ impl<'a> Readers<'a> {
         state: TableState,
         how: Dividing,
     ) -> Self {
-        let size = FIRST_BLOCKS * portions.sql.places_a_block();
-        let (next, queue, losses) = (0, VecDeque::new(), 0);
-        Self { prepared, portions, reading, state, how, size, next, queue, losses }
+        // A limit on rows is a low rate.
+        let blocks = if how.max_rows == u64::MAX { FIRST_BLOCKS } else { 1 };
+        let size = blocks * portions.sql.places_a_block();
+        let (next, halves, queue, losses) = (0, Vec::new(), VecDeque::new(), 0);
+        Self { prepared, portions, reading, state, how, size, next, halves, queue, losses }
     }
 
     /// The next portion and its rows.
@@ -86,8 +90,7 @@ impl<'a> Readers<'a> {
                 Ok(None) => {
                     let middle = from + (to - from) / 2;
                     self.size = middle - from;
-                    let halves = [self.open(middle, to), self.open(from, middle)];
-                    halves.into_iter().for_each(|half| self.queue.push_front(half));
+                    self.halves.extend([(middle, to), (from, middle)]);
                 }
                 Err(failure) if failure.is_interruption() && self.losses < MAX_LOSSES => {
                     tracing::warn!(%failure, from, to, "reading a portion again");
@@ -103,12 +106,21 @@ impl<'a> Readers<'a> {
 
     /// Keeps all readers busy.
     fn read_ahead(&mut self) {
-        while self.queue.len() < self.how.readers && self.next < self.state.end {
-            let to = self.state.end.min(self.next + self.size);
-            let reader = self.open(self.next, to);
+        while self.queue.len() < self.how.readers
+            && let Some((from, to)) = self.next_range()
+        {
+            let reader = self.open(from, to);
             self.queue.push_back(reader);
-            self.next = to;
         }
+    }
+
+    fn next_range(&mut self) -> Option<(u64, u64)> {
+        if let Some(half) = self.halves.pop() {
+            return Some(half);
+        }
+        let from = self.next;
+        self.next = self.state.end.min(from + self.size);
+        (from < self.next).then_some((from, self.next))
     }
 
     fn open(&self, from: u64, to: u64) -> Reader {

@@ -13,9 +13,10 @@ use crate::contexts::sql::{
 use crate::domain::changes::Tracking;
 use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;
-use crate::domain::key_rows::{KeyRows, TableName};
+use crate::domain::key_rows::KeyRows;
 use crate::domain::parameter::{Each, Filled, Statement, Vars, is_parameter_name};
 use crate::domain::place::Place;
+use crate::domain::portion::OneTable;
 use crate::domain::protection::NO_VERSION;
 use crate::domain::strategy::{Shape, StrategyId, VERSION};
 use crate::domain::written::Wrong;
@@ -141,7 +142,7 @@ impl Query {
 
     /// The one table of the connected database that it reads row by row; `Err`: why there is none,
     /// for people.
-    pub(super) fn one_table(&self, value: Shape) -> Result<TableName, String> {
+    pub(super) fn one_table(&self, value: Shape) -> Result<OneTable, String> {
         match &self.text {
             None => Err("no database is configured".to_owned()),
             _ if value.groups_rows() => {

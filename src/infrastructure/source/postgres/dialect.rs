@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sqlparser::dialect::PostgreSqlDialect;
 
-use super::portions::PostgresPortions;
+use super::portions::{AT_THE_PRIMARY, PostgresPortions};
 use crate::application::ports::dialect::{SqlDialect, integer, param};
 use crate::application::ports::grammar::{Escapes, Grammar};
 use crate::application::ports::{Param, PortionSql};
@@ -23,10 +23,6 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
 };
 
 pub(crate) struct PostgresDialect;
-
-/// Always true. pgpool-II, which spreads queries over standbys, sends queries that call this
-/// function to the primary.
-const AT_THE_PRIMARY: &str = "(SELECT pg_is_in_recovery()) IS NOT NULL";
 
 impl SqlDialect for PostgresDialect {
     fn grammar(&self) -> &'static Grammar {

@@ -5,10 +5,13 @@
 //! and keeps its `xmin`, and then the table has another file.
 
 use crate::application::ports::PortionSql;
-use crate::domain::key_rows::TableName;
-use crate::domain::portion::{Portion, TableState};
+use crate::domain::portion::{OneTable, Portion, TableState};
 
 pub(super) struct PostgresPortions;
+
+/// Always true. pgpool-II, which spreads queries over standbys, sends queries that call this
+/// function to the primary.
+pub(super) const AT_THE_PRIMARY: &str = "(SELECT pg_is_in_recovery()) IS NOT NULL";
 
 /// Columns of a located query.
 const PLACE: &str = "_shopwarm_place";
@@ -25,18 +28,27 @@ impl PortionSql for PostgresPortions {
         is_plain.then(|| format!("{select} ctid AS {PLACE}, xmin AS {WRITER},{rest}"))
     }
 
-    /// Partitioned tables, views and tables of other storage have no row here.
-    fn state(&self, table: &TableName) -> String {
+    /// Partitioned tables, views and tables of other storage have no row here. A name that is no column
+    /// would call a function with that name.
+    fn state(&self, table: &OneTable) -> String {
+        // The size last: a rewrite in between is noticed.
         format!(
             "SELECT txid_snapshot_xmin(s.now) AS horizon, txid_snapshot_xmax(s.now) AS next, \
-             {PLACES_A_BLOCK} * pg_relation_size(c.oid) / current_setting('block_size')::int8 AS places, \
-             {} AS storage \
+             {} AS storage, {PLACES_A_BLOCK} * pg_relation_size(c.oid) \
+             / current_setting('block_size')::int8 AS places \
              FROM (SELECT txid_current_snapshot() AS now) s, pg_class c \
              JOIN pg_am a ON a.oid = c.relam \
              WHERE c.oid = {} AND c.relkind = 'r' AND NOT c.relhassubclass AND a.amname = 'heap' \
-             AND current_setting('server_version_num')::int >= 140000",
-            storage("c.oid"),
-            oid(table)
+             AND has_table_privilege(c.oid, 'SELECT') \
+             AND NOT EXISTS (SELECT FROM unnest({}) AS n (name) WHERE NOT EXISTS (SELECT \
+             FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND attname = n.name)) \
+             AND NOT EXISTS (SELECT FROM pg_proc WHERE proname = ANY({}) \
+             AND pronamespace <> 'pg_catalog'::regnamespace) \
+             AND current_setting('server_version_num')::int >= 140000 AND {AT_THE_PRIMARY}",
+            storage(table),
+            oid(table),
+            names(&table.columns),
+            names(&table.functions),
         )
     }
 
@@ -50,8 +62,14 @@ impl PortionSql for PostgresPortions {
         format!("age(q.{WRITER}) BETWEEN {}", ages(state))
     }
 
-    fn count(&self, table: &TableName, portion: &Portion) -> String {
-        let (now, then) = (storage(&oid(table)), portion.state.storage);
+    /// A division by zero is not worked out before the query runs, as the storage may change.
+    fn is_stored(&self, table: &OneTable, state: &TableState) -> String {
+        let (now, then) = (storage(table), state.storage);
+        format!("(SELECT 1 / CASE {now} WHEN {then} THEN 1 ELSE 0 END) = 1")
+    }
+
+    fn count(&self, table: &OneTable, portion: &Portion) -> String {
+        let (now, then) = (storage(table), portion.state.storage);
         format!("CASE {now} WHEN {then} THEN count(*) ELSE {} END", i64::MAX)
     }
 
@@ -60,15 +78,30 @@ impl PortionSql for PostgresPortions {
     }
 }
 
-fn oid(table: &TableName) -> String {
-    format!("to_regclass('{}')", table.name.replace('\'', "''"))
+fn oid(table: &OneTable) -> String {
+    format!("to_regclass({})", literal(&table.name.name))
 }
 
-/// The table's file, and the start of the server: one that was promoted may count its transactions
-/// anew.
-fn storage(oid: &str) -> String {
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn names(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
+    format!("ARRAY[{}]::name[]", names.join(", "))
+}
+
+/// The table's file, what its columns are, and the start of the server: one that was promoted may
+/// count its transactions anew.
+fn storage(table: &OneTable) -> String {
+    let (oid, columns) = (oid(table), names(&[&table.columns[..], &table.given].concat()));
     format!(
-        "(pg_relation_filenode({oid})::int8 # (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8)"
+        "(pg_relation_filenode({oid})::int8 \
+         # (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8 \
+         # hashtextextended((SELECT string_agg(concat_ws(' ', t.attnum, t.attname, t.atttypid, \
+         t.atttypmod, t.attmissingval, (SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) \
+         FROM pg_enum e WHERE e.enumtypid = t.atttypid)), ',' ORDER BY t.attnum) \
+         FROM pg_attribute t WHERE t.attrelid = {oid} AND t.attname = ANY({columns})), 0))"
     )
 }
 
