@@ -18,7 +18,7 @@ pub struct EntryBatch {
     pub absent: Vec<String>,
     /// Warnings about how these entries were read.
     pub warnings: Vec<String>,
-    /// The portion that they are part of, if they were read in portions.
+    /// Which part of their selection they are, if it is read in portions.
     pub part_of: Option<PartOf>,
 }
 
@@ -268,7 +268,10 @@ impl EntryBatch {
         part.absent = std::mem::take(&mut self.absent);
         part.warnings = std::mem::take(&mut self.warnings);
         let is_end = range.end == self.slots.len();
-        part.part_of = self.part_of.map(|of| PartOf { is_last: of.is_last && is_end, ..of });
+        part.part_of = self.part_of;
+        if let Some(PartOf::Portion { is_last, .. }) = &mut part.part_of {
+            *is_last &= is_end;
+        }
         for slot in &self.slots[range] {
             part.push(self.entry(slot));
         }

@@ -40,10 +40,11 @@ pub struct Portion {
     pub state: TableState,
 }
 
-/// Which portion a batch of entries is part of.
+/// Which part of a selection a batch of entries is, if it is read in portions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PartOf {
-    pub portion: Portion,
-    /// No further batch of the portion follows.
-    pub is_last: bool,
+pub enum PartOf {
+    /// `is_last`: no further batch of the portion follows.
+    Portion { portion: Portion, is_last: bool },
+    /// What changed while the portions were read.
+    Changed,
 }

@@ -214,6 +214,20 @@ fn a_run_that_waits_keeps_no_transaction_open() {
     assert_eq!(run.strategy("shop/items")["warnings"], Value::Null);
 }
 
+/// Keys that are not read in portions are not looked up one by one instead, and the report says so.
+#[test]
+fn what_is_not_read_in_portions_needs_a_version() {
+    let shop = Shop::new("'item:' || id");
+    let run = |arguments: &str| {
+        let run = shopwarm(arguments).contexts(&shop.contexts).database(shop.database.url());
+        let run = run.cache(shop.redis.url()).run().expect(0);
+        run.strategy("shop/items")["protected"].clone()
+    };
+    assert_eq!(run("warmup all -o json"), true);
+    assert_eq!(run("warmup all --limit 5 -o json"), false);
+    assert_eq!(run("warmup keys item:1 item:2 -o json"), false);
+}
+
 /// Values that are stored elsewhere: many megabytes in one block.
 #[test]
 fn rows_far_larger_than_their_places_are_read_few_at_a_time() {

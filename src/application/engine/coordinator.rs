@@ -172,7 +172,8 @@ impl Coordinator {
         let mut book = Book::open(&run);
         let size = SizeGuard::new(&mut book, run).await;
         expected::learn(&mut book, size.last_complete(), &run).await;
-        protection::learn(&mut book, &run).await;
+        let is_whole = self.plan.options.limit.is_none() && !self.plan.options.changed.on;
+        protection::learn(&mut book, &run, is_whole).await;
         let mut passes = Passes::new(&book, &run).await;
         let mut changes = ChangedOnly::look_back(&mut book, run).await;
         let mut flow = Flow::new(run);
@@ -211,7 +212,7 @@ impl Coordinator {
         let run = RunContext::new(&self.plan, Some(info), reporter, stop);
         let _governing = governed(&self.plan);
         let mut book = Book::open(&run);
-        protection::learn(&mut book, &run).await;
+        protection::learn(&mut book, &run, false).await;
         let mut passes = Passes::of_named(&book, &run).await;
         let mut flow = Flow::new(run);
         let mut unmatched = Unmatched::default();

@@ -58,9 +58,15 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// The portion that a batch waits for before it is verified.
-    pub(super) fn portion_of(&self, batch: &EntryBatch) -> Option<PartOf> {
-        batch.part_of.filter(|_| self.recheck.is_some())
+    /// Where the portion begins that a batch waits for before it is verified, and whether the batch is
+    /// its last.
+    pub(super) fn portion_of(&self, batch: &EntryBatch) -> Option<(u64, bool)> {
+        match batch.part_of {
+            Some(PartOf::Portion { portion, is_last }) if self.recheck.is_some() => {
+                Some((portion.from, is_last))
+            }
+            _ => None,
+        }
     }
 
     /// Writes a batch; verifies it too unless it is part of a portion. A stopped run waits until the
@@ -94,7 +100,9 @@ impl<'a> Delivery<'a> {
             None => self.cache.write(batch, &self.how).await,
         };
         match &self.recheck {
-            Some(recheck) if batch.part_of.is_none() => recheck.settle(sent, &self.how).await,
+            Some(recheck) if self.portion_of(batch).is_none() => {
+                recheck.settle(sent, &self.how).await;
+            }
             _ => {}
         }
         Ok(())

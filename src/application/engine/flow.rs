@@ -12,12 +12,11 @@ use crate::application::guards::breaker::Breaker;
 use crate::application::guards::memory::MemoryGuard;
 use crate::application::guards::recheck::Sent;
 use crate::application::keys::leave::RunKeys;
-use crate::application::ports::{Entries, Written};
+use crate::application::ports::Entries;
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
 use crate::application::run_state::event::Event;
 use crate::application::run_state::tally::Tally;
-use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 
 /// After this long without anything, a run says what it waits for.
@@ -141,39 +140,27 @@ impl<'a> Writer<'a> {
 
     /// Counts what became of some batches; `false`: a failure ends the strategy.
     fn count(&mut self, book: &mut Book, index: usize, sent: Result<Vec<Sent>, Failure>) -> bool {
-        let mut failures = Vec::new();
-        match sent {
+        let tally = &mut book.tallies[index];
+        let failures: Vec<Failure> = match sent {
             Ok(sent) => {
-                for Sent { batch, written, .. } in sent {
-                    failures.extend(self.count_batch(
-                        &mut book.tallies[index],
-                        index,
-                        &batch,
-                        written,
-                    ));
-                }
+                sent.into_iter().filter_map(|sent| self.count_batch(tally, index, sent)).collect()
             }
-            Err(refusal) => failures.push(refusal),
-        }
+            Err(refusal) => vec![refusal],
+        };
         let goes_on = failures.is_empty();
         failures.into_iter().for_each(|failure| book.fail(index, failure));
         goes_on
     }
 
-    fn count_batch(
-        &mut self,
-        tally: &mut Tally,
-        index: usize,
-        batch: &EntryBatch,
-        written: Written,
-    ) -> Option<Failure> {
+    fn count_batch(&mut self, tally: &mut Tally, index: usize, sent: Sent) -> Option<Failure> {
+        let Sent { batch, written, .. } = sent;
         let enough = self.breaker.observe(&written);
-        self.keys.note(index, batch, &written);
+        self.keys.note(index, &batch, &written);
         let inspected = written.inspected();
-        let fatal = tally.count(batch, written, &self.run.plan.ttls[index]);
+        let fatal = tally.count(&batch, written, &self.run.plan.ttls[index]);
         if let Some(inspected) = &inspected {
             let id = &tally.report.id;
-            self.run.report(&Event::Inspected { id, batch, inspected });
+            self.run.report(&Event::Inspected { id, batch: &batch, inspected });
         }
         fatal.or(enough)
     }

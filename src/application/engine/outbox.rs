@@ -63,10 +63,10 @@ impl<'a> Outbox<'a> {
 
     /// Begins to write a batch, which may be empty.
     pub(super) fn send(&mut self, batch: EntryBatch) {
-        if let Some(of) = self.delivery.portion_of(&batch) {
-            let waiting = self.waiting.entry(of.portion.from).or_default();
+        if let Some((from, is_last)) = self.delivery.portion_of(&batch) {
+            let waiting = self.waiting.entry(from).or_default();
             waiting.in_flight += usize::from(!batch.is_empty());
-            waiting.is_whole |= of.is_last;
+            waiting.is_whole |= is_last;
         }
         if !batch.is_empty() {
             let bytes = batch.bytes();
@@ -86,10 +86,10 @@ impl<'a> Outbox<'a> {
             Some(settled) = self.settling.next(), if !self.settling.is_empty() => Ok(settled),
             Some(delivered) = self.in_flight.next(), if !self.in_flight.is_empty() => {
                 let sent = delivered?;
-                let Some(of) = self.delivery.portion_of(&sent.batch) else {
+                let Some((from, _)) = self.delivery.portion_of(&sent.batch) else {
                     return Ok(vec![sent]);
                 };
-                let waiting = self.waiting.entry(of.portion.from).or_default();
+                let waiting = self.waiting.entry(from).or_default();
                 waiting.in_flight = waiting.in_flight.saturating_sub(1);
                 self.hurries |= sent.written.fatal.is_some();
                 waiting.sent.push(sent);

@@ -8,8 +8,9 @@ use crate::application::run_state::context::RunContext;
 use crate::domain::protection::Protection;
 use crate::domain::server::ServerRole;
 
-/// Finds out for each strategy whether its writes are verified.
-pub(super) async fn learn(book: &mut Book, run: &RunContext<'_>) {
+/// Finds out for each strategy whether its writes are verified. `is_whole`: its whole selection is
+/// read, in portions where it can be.
+pub(super) async fn learn(book: &mut Book, run: &RunContext<'_>, is_whole: bool) {
     let plan = run.plan;
     let verifies = plan.options.verify_writes;
     let copied = match &plan.sources {
@@ -26,7 +27,7 @@ pub(super) async fn learn(book: &mut Book, run: &RunContext<'_>) {
             let warning = format!("{id}: rows cannot be found by key: {why}");
             tally.report.warnings.push(warning);
         }
-        let in_portions = strategy.portions().is_ok();
+        let in_portions = is_whole && strategy.portions().is_ok();
         tally.report.protection = Some(match (strategy.is_versioned(), strategy.spec().gap()) {
             _ if !verifies => Protection::Off,
             (false, _) if !in_portions => Protection::NoVersion,

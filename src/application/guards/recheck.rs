@@ -35,8 +35,6 @@ const MAY_BE_STALE: &str = "it changed while it was written, and could not be de
 pub struct Recheck<'a> {
     strategy: &'a dyn WarmupStrategy,
     cache: &'a dyn Cache,
-    /// Entries outside of portions are compared by their values: a version may not tell all.
-    by_values: bool,
     sessions: Semaphore,
 }
 
@@ -56,6 +54,7 @@ impl Stale {
         since: Instant,
     ) -> Self {
         let mut entries = EntryBatch::default();
+        entries.part_of = batch.part_of;
         picks.iter().filter_map(|i| batch.get(*i)).for_each(|entry| entries.push(entry));
         Self { entries, places: picks.iter().map(|i| place(*i)).collect(), since }
     }
@@ -71,8 +70,7 @@ pub struct Sent {
 
 impl<'a> Recheck<'a> {
     pub fn new(strategy: &'a dyn WarmupStrategy, cache: &'a dyn Cache) -> Self {
-        let by_values = strategy.portions().is_ok();
-        Self { strategy, cache, by_values, sessions: Semaphore::new(SESSIONS) }
+        Self { strategy, cache, sessions: Semaphore::new(SESSIONS) }
     }
 
     /// Finds the entries that have become stale, of one batch or of all batches of a portion, and
@@ -82,7 +80,8 @@ impl<'a> Recheck<'a> {
             Ok(stale) => stale,
             Err(failure) => {
                 for Sent { batch, written, .. } in sent {
-                    let can_tell = |e: &Entry<'_>| batch.part_of.is_some() || self.can_ask(e);
+                    let is_portion = matches!(batch.part_of, Some(PartOf::Portion { .. }));
+                    let can_tell = |e: &Entry<'_>| is_portion || self.can_ask(batch, e);
                     let unverified = may_be_there(batch, &written.outcomes, can_tell);
                     written.checked.unverified = unverified.len() as u64;
                     written.checked.failure = Some(failure.clone());
@@ -118,9 +117,9 @@ impl<'a> Recheck<'a> {
     /// The indexes, in each batch, of entries with rows that have changed or gone.
     async fn overtaken(&self, sent: &[Sent]) -> Result<Vec<Vec<usize>>, Failure> {
         let part_of = sent.first().and_then(|sent| sent.batch.part_of);
-        let Some(PartOf { portion, .. }) = part_of else {
+        let Some(PartOf::Portion { portion, .. }) = part_of else {
             let each = sent.iter().map(|sent| {
-                let can_ask = |entry: &Entry<'_>| self.can_ask(entry);
+                let can_ask = |entry: &Entry<'_>| self.can_ask(&sent.batch, entry);
                 let places = may_be_there(&sent.batch, &sent.written.outcomes, can_ask);
                 self.changed(&sent.batch, places)
             });
@@ -149,7 +148,7 @@ impl<'a> Recheck<'a> {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let is_same: Vec<bool> = if self.by_values {
+        let is_same: Vec<bool> = if is_in_portions(batch) {
             let now = self.retried(|| self.load(&entries)).await?;
             let now: HashMap<&[u8], Value<'_>> = now.iter().map(|e| (e.key, e.value)).collect();
             entries.iter().map(|entry| now.get(entry.key) == Some(&entry.value)).collect()
@@ -162,8 +161,8 @@ impl<'a> Recheck<'a> {
     }
 
     /// Whether the database can be asked for this entry again.
-    fn can_ask(&self, entry: &Entry<'_>) -> bool {
-        self.strategy.opaque().is_none() && (self.by_values || entry.version.is_some())
+    fn can_ask(&self, batch: &EntryBatch, entry: &Entry<'_>) -> bool {
+        self.strategy.opaque().is_none() && (is_in_portions(batch) || entry.version.is_some())
     }
 
     /// Asks the database again while it is interrupted.
@@ -246,7 +245,8 @@ impl<'a> Recheck<'a> {
             missing.iter().filter_map(|i| Some((stale.entries.get(*i)?.key, stale.places[*i])));
         let places: HashMap<&[u8], usize> = keys.collect();
         let entries: Vec<_> = missing.iter().filter_map(|i| stale.entries.get(*i)).collect();
-        let fresh = self.load(&entries).await?;
+        let mut fresh = self.load(&entries).await?;
+        fresh.part_of = stale.entries.part_of.map(|_| PartOf::Changed);
         for failed in &fresh.failed {
             let place = places.iter().find(|(key, _)| printable(key) == failed.key);
             if let Some((_, place)) = place {
@@ -256,7 +256,7 @@ impl<'a> Recheck<'a> {
         let place = |i: usize| fresh.get(i).and_then(|entry| places.get(entry.key)).copied();
         let since = Instant::now();
         let again = self.cache.write(&fresh, how).await;
-        let there = may_be_there(&fresh, &again.outcomes, |entry| self.can_ask(entry));
+        let there = may_be_there(&fresh, &again.outcomes, |entry| self.can_ask(&fresh, entry));
         let unverified = there.len();
         for (i, outcome) in again.outcomes.into_iter().enumerate() {
             if let (Some(place), Some(entry)) = (place(i), fresh.get(i)) {
@@ -309,4 +309,10 @@ fn may_be_there(
         |outcome: &WriteOutcome| matches!(outcome, WriteOutcome::Stored | WriteOutcome::Unknown(_));
     let places = pairs.filter(|(_, (entry, outcome))| can_tell(entry) && is_there(outcome));
     places.map(|(place, _)| place).collect()
+}
+
+/// Entries of a strategy that is read in portions are compared by their values: it needs no version,
+/// and a version may not tell all.
+fn is_in_portions(batch: &EntryBatch) -> bool {
+    batch.part_of.is_some()
 }

@@ -35,7 +35,7 @@ pub(super) struct Assembly<'a> {
     rest: Option<Rest<'a>>,
 }
 
-type Rows = BoxStream<'static, Result<RowBatch, Failure>>;
+pub(super) type Rows = BoxStream<'static, Result<RowBatch, Failure>>;
 
 /// What is left of a selection when its stream breaks off.
 pub(super) struct Rest<'a> {

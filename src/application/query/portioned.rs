@@ -9,16 +9,15 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::assembler::Assembler;
-use super::assembly::Assembly;
+use super::assembly::{Assembly, Rows};
 use super::given::Given;
 use super::portions::{Portions, moved};
 use super::prepared::{Prepared, Reading};
-use super::readers::Readers;
+use super::readers::{Readers, read_whole};
 use crate::application::ports::Dividing;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::portion::{PartOf, Portion, TableState};
-use crate::domain::row::RowBatch;
+use crate::domain::portion::{PartOf, TableState};
 
 /// The size of changed rows that are in memory at the same time.
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
@@ -57,7 +56,10 @@ pub(super) fn entries<'a>(
             changed: None,
         };
         Ok::<_, Failure>(stream::try_unfold(portioned, move |mut portioned| async move {
-            Ok(portioned.next(batch_size).await?.map(|batch| (batch, portioned)))
+            match portioned.next(batch_size).await {
+                Ok(batch) => Ok(batch.map(|batch| (batch, portioned))),
+                Err(failure) => Err(portioned.explain(failure).await),
+            }
         }))
     })
     .try_flatten()
@@ -77,20 +79,20 @@ impl Portioned<'_> {
                 }
                 self.given.leave_out(&mut window)?;
                 self.ready.extend(window);
-            } else if let Some((portion, rows)) = self.read().await? {
+            } else if let Some((portion, rows)) = self.readers.next().await? {
                 let rows = rows.iter().flat_map(|batch| (0..batch.len()).map(|i| batch.row(i)));
                 rows.for_each(|row| self.assembler.push(row));
                 self.assembler.finish();
                 self.ready.extend(self.assembler.ready.drain(..));
                 for batch in &mut self.ready {
                     self.given.note(batch)?;
-                    batch.part_of = Some(PartOf { portion, is_last: false });
+                    batch.part_of = Some(PartOf::Portion { portion, is_last: false });
                 }
                 if let Some(last) = self.ready.back_mut() {
-                    last.part_of = Some(PartOf { portion, is_last: true });
+                    last.part_of = Some(PartOf::Portion { portion, is_last: true });
                 }
             } else if self.has_changed().await? {
-                let rows = self.portions.changed(self.prepared, self.reading, &self.state);
+                let rows = self.changed_rows().await?;
                 let assembler = Assembler::new(self.reading.layout, batch_size);
                 self.changed = Some(Assembly::new(Some(rows), assembler));
             } else {
@@ -99,15 +101,21 @@ impl Portioned<'_> {
         }
     }
 
-    /// The rows of the next portion.
-    async fn read(&mut self) -> Result<Option<(Portion, Vec<RowBatch>)>, Failure> {
-        match self.readers.next().await {
-            // An error of the query may come of another storage.
-            Err(failure) if failure.kind == FailureKind::Query => {
-                self.has_changed().await?;
-                Err(failure)
-            }
-            read => read,
+    /// What changed meanwhile. If it is not much, its query has ended before any of it is written.
+    async fn changed_rows(&mut self) -> Result<Rows, Failure> {
+        let (portions, reading, state) = (self.portions, self.reading, &self.state);
+        let few = read_whole(portions.changed(self.prepared, reading, state, true)).await?;
+        Ok(match few {
+            Some(batches) => stream::iter(batches.into_iter().map(Ok)).boxed(),
+            None => portions.changed(self.prepared, reading, state, false),
+        })
+    }
+
+    /// A query that fails may have met another storage.
+    async fn explain(&mut self, failure: Failure) -> Failure {
+        match failure.kind {
+            FailureKind::Query => self.has_changed().await.err().unwrap_or(failure),
+            _ => failure,
         }
     }
 
@@ -123,9 +131,10 @@ impl Portioned<'_> {
 async fn window(changed: &mut Assembly<'_>) -> Result<Vec<EntryBatch>, Failure> {
     let (mut batches, mut bytes) = (Vec::new(), 0);
     while bytes < WINDOW_BYTES
-        && let Some(batch) = changed.next().await?
+        && let Some(mut batch) = changed.next().await?
     {
         bytes += batch.bytes();
+        batch.part_of = Some(PartOf::Changed);
         batches.push(batch);
     }
     Ok(batches)

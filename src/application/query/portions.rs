@@ -39,20 +39,14 @@ impl Portions {
         let keys = layout.of_key(definition).ok_or("its key has no column")?;
         let located = sql.located(&prepared.sql).ok_or("its SQL does not begin with SELECT")?;
         let portions = Self { table, sql, located, keys };
-        match portions.state(prepared).await {
-            Ok(Some(_)) => {}
-            Ok(None) => {
-                let why = "its table is partitioned or inherited, this user may not read all of it, \
-                           or the query calls a function of your own";
-                return Err(why.to_owned());
-            }
-            Err(failure) => return Err(failure.why),
-        }
+        let state = portions.state(prepared).await.map_err(|failure| failure.why)?;
+        state.ok_or(
+            "its table is partitioned or inherited, this user may not read all of it, or the query \
+             calls a function of your own",
+        )?;
         let text = portions.composer(prepared).all(Pick::Columns(&layout.columns), None);
-        match sources.bulk.describe(&text, &prepared.params).await {
-            Ok(_) => Ok(portions),
-            Err(failure) => Err(failure.why),
-        }
+        let described = sources.bulk.describe(&text, &prepared.params).await;
+        described.map(|_| portions).map_err(|failure| failure.why)
     }
 
     pub(super) fn composer<'a>(&'a self, prepared: &'a Prepared) -> Composer<'a> {
@@ -92,16 +86,19 @@ impl Portions {
         prepared.sources.primary.rows(Query { brief: true, ..query })
     }
 
-    /// All rows that have changed since the state.
+    /// All rows that have changed since the state; `brief`: they are few.
     pub(super) fn changed(
         &self,
         prepared: &Prepared,
         Reading { pick, layout, .. }: Reading<'_>,
         state: &TableState,
+        brief: bool,
     ) -> BoxStream<'static, Result<RowBatch, Failure>> {
-        let changed = self.sql.changed_since(state);
+        let is_stored = self.sql.is_stored(&self.table, state);
+        let changed = format!("{} AND {is_stored}", self.sql.changed_since(state));
         let sql = self.composer(prepared).matching(pick, &changed);
-        prepared.sources.primary.rows(prepared.query(sql, prepared.params.clone(), layout))
+        let query = prepared.query(sql, prepared.params.clone(), layout);
+        prepared.sources.primary.rows(Query { brief, ..query })
     }
 
     /// The indexes of entries with rows that are no longer in their portion as they were.

@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use futures_util::stream::BoxStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::assembly::MAX_LOSSES;
+use super::assembly::{MAX_LOSSES, Rows};
 use super::portions::Portions;
 use super::prepared::{Prepared, Reading};
 use crate::application::ports::Dividing;
@@ -50,7 +49,7 @@ struct Reader {
 }
 
 /// `None`: more than [`MAX_BYTES`].
-type Read = Result<Option<Vec<RowBatch>>, Failure>;
+pub(super) type Read = Result<Option<Vec<RowBatch>>, Failure>;
 
 impl<'a> Readers<'a> {
     pub(super) fn new(
@@ -78,7 +77,7 @@ impl<'a> Readers<'a> {
                 return Ok(None);
             };
             let (from, to) = (reader.from, reader.to);
-            match reader.read().await {
+            match collected(&mut reader.task).await {
                 Ok(Some(batches)) => {
                     self.losses = 0;
                     let rows = batches.iter().map(|batch| batch.len() as u64).sum();
@@ -126,10 +125,7 @@ impl<'a> Readers<'a> {
     fn open(&self, from: u64, to: u64) -> Reader {
         let rows = self.portions.rows(self.prepared, self.reading, (from, to), &self.state);
         let max_bytes = if to - from > 1 { MAX_BYTES } else { usize::MAX };
-        let mut task = JoinSet::new();
-        // A task, so that the query ends even if the engine takes nothing.
-        task.spawn(collect(rows, max_bytes));
-        Reader { from, to, task }
+        Reader { from, to, task: collecting(rows, max_bytes) }
     }
 
     /// Makes the next portion as large as it should be, judged by the last.
@@ -143,22 +139,29 @@ impl<'a> Readers<'a> {
     }
 }
 
-impl Reader {
-    async fn read(&mut self) -> Read {
-        match self.task.join_next().await {
-            Some(Ok(read)) => read,
-            _ => {
-                let (what, why) = ("reading a portion failed", "its task has ended");
-                Err(Failure::new(FailureKind::Internal, what, why))
-            }
+/// All rows of a query, if they are few; `None`: they are more than [`MAX_BYTES`].
+pub(super) async fn read_whole(rows: Rows) -> Read {
+    collected(&mut collecting(rows, MAX_BYTES)).await
+}
+
+/// A task, so that the query ends even if the engine takes nothing.
+fn collecting(rows: Rows, max_bytes: usize) -> JoinSet<Read> {
+    let mut task = JoinSet::new();
+    task.spawn(collect(rows, max_bytes));
+    task
+}
+
+async fn collected(task: &mut JoinSet<Read>) -> Read {
+    match task.join_next().await {
+        Some(Ok(read)) => read,
+        _ => {
+            let (what, why) = ("reading a portion failed", "its task has ended");
+            Err(Failure::new(FailureKind::Internal, what, why))
         }
     }
 }
 
-async fn collect(
-    mut rows: BoxStream<'static, Result<RowBatch, Failure>>,
-    max_bytes: usize,
-) -> Read {
+async fn collect(mut rows: Rows, max_bytes: usize) -> Read {
     let (mut batches, mut bytes) = (Vec::new(), 0);
     while let Some(batch) = rows.try_next().await? {
         bytes += batch.bytes();

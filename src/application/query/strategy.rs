@@ -77,10 +77,7 @@ impl QueryStrategy {
         let prepared = self.prepared.as_ref();
         let mut reading = self.reading(ask);
         let layout = reading.layout;
-        if let (Ok(portions), None, Some(how)) = (&self.portions, limit, ask.in_portions)
-            // In an order a stream that was interrupted once can continue.
-            && !ask.in_order
-        {
+        if let (Ok(portions), None, Some(how)) = (&self.portions, limit, ask.in_portions) {
             return portioned::entries(prepared, portions, reading, (ask.batch_size, how));
         }
         let (row_limit, dialect) = (prepared.row_limit(limit), prepared.dialect());

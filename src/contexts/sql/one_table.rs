@@ -19,10 +19,7 @@ use crate::domain::portion::OneTable;
 /// Why it is not such a query, for people.
 pub fn one_table(sql: &str, grammar: &'static Grammar) -> Result<OneTable, String> {
     let read = with_query(sql, grammar, |query| Ok(of_query(query, grammar)));
-    match read {
-        Ok(table) => table.map_err(str::to_owned),
-        Err(refused) => Err(refused.to_string()),
-    }
+    read.map_err(|refused| refused.to_string())?.map_err(str::to_owned)
 }
 
 fn of_query(query: &Query, grammar: &'static Grammar) -> Result<OneTable, Why> {

@@ -171,7 +171,7 @@ fn mark(batches: &mut [EntryBatch], nth: u64) {
     let portion = Portion { from: nth, to: nth + 1, rows, state };
     let last = batches.len() - 1;
     for (i, batch) in batches.iter_mut().enumerate() {
-        batch.part_of = Some(PartOf { portion, is_last: i == last });
+        batch.part_of = Some(PartOf::Portion { portion, is_last: i == last });
     }
 }
 
