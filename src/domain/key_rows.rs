@@ -75,6 +75,16 @@ impl UniqueKeys {
 impl KeyRows {
     /// The first table of which a key does not tell one row. `unique`: the keys of each table.
     pub fn unfixed(&self, unique: &[UniqueKeys]) -> Option<&TableName> {
+        self.unknown(unique, vec![false; self.tables.len()])
+    }
+
+    /// The first table of which several rows may be joined to one row of the first.
+    pub fn multiplying(&self, unique: &[UniqueKeys]) -> Option<&TableName> {
+        self.unknown(unique, (0..self.tables.len()).map(|at| at == 0).collect())
+    }
+
+    /// The first table of which no single row is known. `rows`: those that are known to begin with.
+    fn unknown(&self, unique: &[UniqueKeys], mut rows: Vec<bool>) -> Option<&TableName> {
         let is_text = |(at, column): &ColumnOf| {
             let table = unique.get(*at);
             table.is_some_and(|table| table.texts.contains(column))
@@ -82,7 +92,6 @@ impl KeyRows {
         let numbers = self.numbers.iter().filter(|column| !is_text(column));
         let mut fixed: Vec<ColumnOf> = self.fixed.iter().chain(numbers).cloned().collect();
         let same_type = |(a, b): &&(ColumnOf, ColumnOf)| is_text(a) == is_text(b);
-        let mut rows = vec![false; self.tables.len()];
         loop {
             let before = (fixed.len(), rows.iter().filter(|row| **row).count());
             for (at, keys) in unique.iter().enumerate() {
@@ -161,6 +170,19 @@ mod tests {
         assert_eq!(query.unfixed(&texts), Some(&table("brand")), "'1' and '01'");
         let many = [primary(&["id"]), primary(&["id"]), primary(&["id"])];
         assert_eq!(query.unfixed(&many), Some(&table("texts")));
+    }
+
+    #[test]
+    fn a_join_by_a_unique_key_multiplies_no_row() {
+        let query = KeyRows {
+            tables: vec![table("store"), table("product")],
+            fixed: Vec::new(),
+            numbers: Vec::new(),
+            equal: vec![(of(1, "store"), of(0, "id"))],
+        };
+        let by_id = [primary(&["id"]), primary(&["id"])];
+        assert_eq!(query.multiplying(&by_id), Some(&table("product")));
+        assert_eq!(query.multiplying(&[primary(&["id"]), primary(&["store"])]), None);
     }
 
     #[test]

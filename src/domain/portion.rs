@@ -1,11 +1,24 @@
 //! Ranges of a table that are read, written and verified as one unit.
 
-use super::key_rows::TableName;
+use super::key_rows::{KeyRows, TableName};
 
-/// A table that a query reads row by row.
+/// The table that a query begins with. It may join others to each of its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OneTable {
+pub struct DrivingTable {
     pub name: TableName,
+    /// What the query calls it.
+    pub alias: String,
+    /// What is joined to its rows.
+    pub joined: Option<KeyRows>,
+    /// Each of its rows is in the result.
+    pub is_whole: bool,
+    /// What the query takes from it, if its rows alone tell whether what the query gives has changed.
+    pub alone: Option<Alone>,
+}
+
+/// What a query takes from its only table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alone {
     /// Names that must be columns of the table, as it stores them.
     pub columns: Vec<String>,
     /// Names of columns that the query gives, which may be the table's.
@@ -17,10 +30,10 @@ pub struct OneTable {
 /// A table at the moment when a run began to read it in portions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableState {
-    /// Every transaction before this one had ended: a row of an earlier transaction has not changed
-    /// since.
+    /// What is older has not changed since: rows of earlier transactions, as all of these had ended, or
+    /// rows with lower keys, as far as they stay in their places.
     pub horizon: u64,
-    /// A transaction later than all that had ended.
+    /// Higher than all transactions that had ended, or than all keys.
     pub next: u64,
     /// The place after the last row.
     pub end: u64,
@@ -35,7 +48,7 @@ pub struct Portion {
     pub from: u64,
     /// After the last place.
     pub to: u64,
-    /// Rows that were read of it. Those that changed after the state are not among them.
+    /// Rows that were read of it, without those that are known to have changed since the state.
     pub rows: u64,
     pub state: TableState,
 }

@@ -12,7 +12,7 @@ use super::failure::{Failure, FailureKind};
 use super::key::{KeyTemplate, TemplateError};
 use super::order_by::OrderBy;
 use super::parameter::{Each, Statement, Vars};
-use super::portion::OneTable;
+use super::portion::DrivingTable;
 use super::protection::NO_VERSION;
 use super::style::Style;
 use super::wildcard::matches;
@@ -316,8 +316,8 @@ pub struct Definition {
     /// The operator knows that the rows of its lists come in any order.
     pub unordered_ok: bool,
     pub row_security: RowSecurity,
-    /// The one table of which each of its rows is made of one row; `Err`: why there is none, for people.
-    pub one_table: Result<OneTable, String>,
+    /// The table that it can be divided by; `Err`: why there is none, for people.
+    pub driving_table: Result<DrivingTable, String>,
     /// How to find changes of the selection, on the database that it was checked for.
     pub tracking: Tracking,
     /// Why it is invalid; the other fields hold what is known of it.
@@ -357,7 +357,7 @@ impl Definition {
     ///
     /// # Errors
     /// Why it cannot, for people.
-    pub fn in_portions(&self) -> Result<&OneTable, String> {
+    pub fn in_portions(&self) -> Result<&DrivingTable, String> {
         let why_not = [
             (self.limit.is_some(), "it has a limit"),
             (!self.order_by.is_empty(), "it has an order_by"),
@@ -366,13 +366,15 @@ impl Definition {
         ];
         match why_not.into_iter().find(|(is_so, _)| *is_so) {
             Some((_, why)) => Err(why.to_owned()),
-            None => self.one_table.as_ref().map_err(Clone::clone),
+            None => self.driving_table.as_ref().map_err(Clone::clone),
         }
     }
 
-    /// Which changes are not seen, for people, as far as its text tells. Portions show all.
+    /// Which changes are not seen, for people, as far as its text tells. Rows that name their writers show
+    /// all.
     pub fn gap(&self) -> Option<Arc<str>> {
-        self.spec.uncovered.clone().filter(|_| self.in_portions().is_err())
+        let is_seen = self.in_portions().is_ok_and(|table| table.alone.is_some());
+        self.spec.uncovered.clone().filter(|_| !is_seen)
     }
 
     /// Whether the rows of its lists come in an order of the database's choice.

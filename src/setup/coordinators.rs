@@ -135,7 +135,7 @@ async fn prepare_one(
     }
     definition.spec.key = spec.key.with_prefix(&config.prefix);
     let prepared = Prepared::new(definition, sources).await?;
-    Ok(Arc::new(QueryStrategy::new(prepared).await))
+    Ok(Arc::new(QueryStrategy::new(prepared)))
 }
 
 /// A strategy, or why its definition does not fit.

@@ -43,6 +43,8 @@ mod house;
 mod identical;
 mod init;
 mod init_odd;
+mod joined;
+mod key_ranges;
 mod keys;
 mod layers;
 mod life;

@@ -284,7 +284,9 @@ fn a_server_that_goes_and_comes_is_said_in_words() {
 fn a_run_is_as_its_job_says_unless_the_dialog_says_otherwise() {
     let lab = Lab::empty(Dialect::Sqlite);
     lab.database.sql(NUMBERS);
-    let definitions = own(&["n"], &strategy("n", "object", "N:{id}", "SELECT id FROM n"));
+    // Read in one stream.
+    let n = strategy("n", "object", "N:{id}", "SELECT id FROM n") + "order_by = \"id\"\n";
+    let definitions = own(&["n"], &n);
     let job = "mode = \"only-missing\"\n[schedule.few]\ncron = \"0 2 * * *\"\nwarmup = \"all\"\nlimit = 3\ngentle = true\n\
         [schedule.far]\ncron = \"0 3 * * *\"\nwarmup = \"all\"\ntimezone = \"Europe/Berlin\"\n";
     let (_dir, config) = file("shopwarm.toml", job);

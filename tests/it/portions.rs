@@ -1,124 +1,29 @@
 //! Tables that are read in portions: short queries, and every row once, wherever it moves meanwhile.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::Value;
 
 use crate::support::faults::{calm, keys, until, warm};
-use crate::support::servers::{Database, Postgres, Redis};
-use crate::support::shopwarm::{Finished, file, finish, send, shopwarm};
+use crate::support::items::{ROWS, Shop, end, total};
+use crate::support::servers::Postgres;
+use crate::support::shopwarm::{finish, shopwarm};
 
-/// Rows of about 1 KiB: more than a portion has.
-const ROWS: u64 = 6_000;
-
-/// Slow enough that something can happen in the middle of a run.
-const SLOW: &str = "--rate 500";
-
-struct Shop {
-    database: Database,
-    redis: Redis,
-    _dir: TempDir,
-    contexts: PathBuf,
+fn shop() -> Shop {
+    Shop::new(Postgres::database(), "'item:' || id")
 }
 
-impl Shop {
-    /// With free places in the first blocks of its table. Its definition selects no version, and the
-    /// key that `key` makes of an id has no index.
-    fn new(key: &str) -> Self {
-        let database = Postgres::database();
-        database.sql(&format!(
-            "CREATE TABLE items (id integer PRIMARY KEY, v integer NOT NULL, name text NOT NULL);
-             INSERT INTO items SELECT n, 0, repeat('x', 1000) FROM generate_series(1, {}) n;
-             DELETE FROM items WHERE id > {ROWS}; GRANT SELECT ON items TO shop",
-            ROWS + 100,
-        ));
-        let (dir, contexts) = file(
-            "shop.toml",
-            &format!(
-                "[context]\nname = \"shop\"\nowns = [\"items\"]\n[strategies.items]
-                 key = \"{{_key}}\"\nvalue = \"object\"
-                 sql.any = \"SELECT {key} AS _key, id, v FROM items\"\n"
-            ),
-        );
-        Self { database, redis: Redis::start(&[]), _dir: dir, contexts }
-    }
-
-    fn start(&self) -> Child {
-        let run = warm(&self.contexts, self.database.url(), self.redis.url());
-        let child = run.args(SLOW).start();
-        until("the run is under way", || keys(&self.redis) > ROWS / 4);
-        child
-    }
-
-    /// Free places from the beginning of the table up to some row.
-    fn make_room(&self) {
-        self.database.sql("DELETE FROM items WHERE id <= 300");
-        self.database.sql("VACUUM items");
-    }
-
-    /// An application changes rows and then drops their keys.
-    fn change(&self, sql: &str, changed: &[u64]) {
-        self.database.sql(sql);
-        let keys: Vec<String> = changed.iter().map(|id| format!("item:{id}")).collect();
-        let keys = keys.iter().map(String::as_str);
-        self.redis.cli(&["DEL"].into_iter().chain(keys).collect::<Vec<_>>());
-    }
-
-    /// What readers get, as far as it is there.
-    fn cached(&self) -> BTreeMap<String, Value> {
-        let script = "local all = {} for _, key in ipairs(redis.call('KEYS', 'item:*')) do
-            all[#all + 1] = key .. '=' .. redis.call('GET', key) end return all";
-        let all = self.redis.cli(&["EVAL", script, "0"]);
-        let all = all.lines().filter_map(|line| line.split_once('='));
-        all.map(|(key, value)| (key.to_owned(), value.parse().expect("JSON"))).collect()
-    }
-
-    fn rows(&self) -> BTreeMap<String, Value> {
-        let rows = self.database.query("SELECT id || ' ' || v FROM items");
-        let row = |row: &str| {
-            let (id, v) = row.split_once(' ').expect("two columns");
-            let id: u64 = id.parse().expect("a number");
-            (format!("item:{id}"), json!({ "id": id, "v": v.parse::<u64>().expect("a number") }))
-        };
-        rows.lines().map(row).collect()
-    }
-
-    /// Everything that is there is as the database has it.
-    #[track_caller]
-    fn is_true(&self) -> BTreeMap<String, Value> {
-        let (cached, rows) = (self.cached(), self.rows());
-        let stale: Vec<_> = cached.iter().filter(|(key, v)| rows.get(*key) != Some(v)).collect();
-        assert!(stale.is_empty(), "{stale:?}");
-        cached
-    }
-}
-
-fn hurry(child: &Child) {
-    for _ in 0..8 {
-        send(child, "USR2");
-        thread::sleep(Duration::from_millis(30));
-    }
-}
-
-/// Lets a run go on to its end.
-fn end(child: Child) -> Finished {
-    hurry(&child);
-    calm(finish(child)).expect(0)
-}
-
-fn total(run: &Finished, name: &str) -> u64 {
-    run.json()["totals"][name].as_u64().expect("a number")
+/// Frees places from the beginning of the table up to some row.
+fn make_room(shop: &Shop) {
+    shop.database.sql("DELETE FROM items WHERE id <= 300");
+    shop.database.sql("VACUUM items");
 }
 
 #[test]
 fn what_moves_to_places_that_were_read_is_found_at_the_end() {
-    let shop = Shop::new("'item:' || id");
-    shop.make_room();
+    let shop = shop();
+    make_room(&shop);
     let child = shop.start();
     // Rows of the last blocks are written to the first ones; their keys are not there yet.
     shop.database.sql(&format!("UPDATE items SET v = 1 WHERE id > {}", ROWS - 50));
@@ -135,7 +40,7 @@ fn what_moves_to_places_that_were_read_is_found_at_the_end() {
 
 #[test]
 fn what_moves_to_places_that_are_read_later_is_given_once() {
-    let shop = Shop::new("'item:' || id");
+    let shop = shop();
     let child = shop.start();
     let changed: Vec<u64> = (1..=50).collect();
     shop.change("UPDATE items SET v = 1 WHERE id <= 50", &changed);
@@ -149,7 +54,7 @@ fn what_moves_to_places_that_are_read_later_is_given_once() {
 /// verified does not stay.
 #[test]
 fn a_portion_that_has_changed_is_read_again_row_by_row() {
-    let shop = Shop::new("'item:' || id");
+    let shop = shop();
     let child = shop.start();
     // What was read and not yet written, and what was written and not yet verified.
     for v in 1..40 {
@@ -174,7 +79,7 @@ fn a_table_that_is_rewritten_is_read_from_its_start() {
         // No row is written by this.
         "ALTER TABLE items DROP v, ADD v integer NOT NULL DEFAULT 5",
     ] {
-        let shop = Shop::new("'item:' || id");
+        let shop = shop();
         let child = shop.start();
         shop.database.sql(&format!("UPDATE items SET v = 1 WHERE id > {}", ROWS - 50));
         shop.database.sql(sql);
@@ -188,7 +93,7 @@ fn a_table_that_is_rewritten_is_read_from_its_start() {
 
 #[test]
 fn a_plain_vacuum_costs_nothing() {
-    let shop = Shop::new("'item:' || id");
+    let shop = shop();
     let child = shop.start();
     shop.database.sql("VACUUM FREEZE items");
     let run = end(child);
@@ -199,7 +104,7 @@ fn a_plain_vacuum_costs_nothing() {
 /// While the cache takes nothing, no transaction of a run is open and nothing is locked.
 #[test]
 fn a_run_that_waits_keeps_no_transaction_open() {
-    let shop = Shop::new("'item:' || id");
+    let shop = shop();
     let child = shop.start();
     shop.redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
     let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'shopwarm'
@@ -217,7 +122,7 @@ fn a_run_that_waits_keeps_no_transaction_open() {
 /// Keys that are not read in portions are not looked up one by one instead, and the report says so.
 #[test]
 fn what_is_not_read_in_portions_needs_a_version() {
-    let shop = Shop::new("'item:' || id");
+    let shop = shop();
     let run = |arguments: &str| {
         let run = shopwarm(arguments).contexts(&shop.contexts).database(shop.database.url());
         let run = run.cache(shop.redis.url()).run().expect(0);
@@ -231,7 +136,7 @@ fn what_is_not_read_in_portions_needs_a_version() {
 /// Values that are stored elsewhere: many megabytes in one block.
 #[test]
 fn rows_far_larger_than_their_places_are_read_few_at_a_time() {
-    let shop = Shop::new("'item:' || id");
+    let shop = shop();
     shop.database.sql(
         "DELETE FROM items; ALTER TABLE items ALTER name SET STORAGE EXTERNAL;
          INSERT INTO items SELECT n, 0, repeat('y', 500000) FROM generate_series(1, 60) n",
@@ -246,8 +151,8 @@ fn rows_far_larger_than_their_places_are_read_few_at_a_time() {
 /// An application that changes, adds, moves and removes rows all the time, and drops their keys.
 #[test]
 fn nothing_is_stale_and_nothing_is_missing_beside_an_application() {
-    let shop = Shop::new("'item:' || id");
-    shop.make_room();
+    let shop = shop();
+    make_room(&shop);
     let mut child = shop.start();
     let (mut touched, mut step) = (Vec::new(), 0_u64);
     while child.try_wait().expect("a child").is_none() {
@@ -284,7 +189,7 @@ fn nothing_is_stale_and_nothing_is_missing_beside_an_application() {
 /// What may change without its row, or cannot be read by its place, is read as before.
 #[test]
 fn what_does_not_go_in_portions_is_read_in_one_stream() {
-    let shop = Shop::new("'item:' || id");
+    let shop = shop();
     shop.database.sql(
         "CREATE TABLE reviews (item integer, stars integer);
          CREATE FUNCTION rating(items) RETURNS bigint LANGUAGE sql STABLE AS
@@ -340,4 +245,19 @@ fn what_does_not_go_in_portions_is_read_in_one_stream() {
     }
     let run = warm(&shop.contexts, shop.database.url(), shop.redis.url()).run().expect(0);
     assert_eq!(run.json()["outcome"], "complete", "{}", run.stdout);
+}
+
+/// Only a run that reads a whole selection asks where its rows lie.
+#[test]
+fn what_reads_no_selection_asks_for_no_plan() {
+    let server = Postgres::private(&["-c", "log_statement=all"]);
+    let shop = Shop::new(server.new_database(), "'item:' || id");
+    let run = |arguments: &str| {
+        let run = shopwarm(arguments).contexts(&shop.contexts).database(shop.database.url());
+        run.cache(shop.redis.url()).run().expect(0);
+        server.log().matches("EXPLAIN").count()
+    };
+    assert_eq!(run("warmup keys item:1"), 0);
+    assert_eq!(run("keys get item:1"), 0);
+    assert_eq!(run("warmup all"), 3, "the estimate, the whole, and one portion");
 }

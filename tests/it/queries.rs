@@ -202,8 +202,10 @@ fn columns_of_a_plain_select_are_checked_without_a_database() {
 fn an_unprotected_strategy_that_is_known_is_not_warned_of() {
     let lab = Lab::things(Dialect::Sqlite);
     let definitions = |more: &str| {
-        let of =
-            |name: &str, key: &str| strategy(name, "object", key, "SELECT id, name FROM things");
+        // Read in one stream.
+        let of = |name: &str, key: &str| {
+            strategy(name, "object", key, "SELECT id, name FROM things") + "order_by = \"id\"\n"
+        };
         own(&["things"], &format!("{}{more}{}", of("a", "A:{id}"), of("b", "B:{id}")))
     };
     let said = |more: &str, command: &str| {

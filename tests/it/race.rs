@@ -780,6 +780,8 @@ fn what_is_not_protected_is_said_everywhere() {
         .sql("CREATE TABLE items (id integer PRIMARY KEY, price integer, v integer, gone integer, at datetime DEFAULT CURRENT_TIMESTAMP)");
     database.sql("INSERT INTO items (id, price, v, gone) VALUES (1, 10, 9, 0)");
     let plain = DEFINITIONS.replace(", v AS _version", "").replace("grp, id", "id AS grp, id");
+    // Read in one stream.
+    let plain = plain.replace("key = \"item:{id}\"", "order_by = \"id\"\nkey = \"item:{id}\"");
     let (_dir, contexts) = file("race.toml", &plain);
     let redis = Redis::start(&[]);
     let ask = |arguments: &str| {

@@ -9,6 +9,7 @@ pub mod foreign;
 pub mod held;
 pub mod http;
 pub mod imports;
+pub mod items;
 pub mod lab;
 pub mod memory_cache;
 pub mod memory_table;

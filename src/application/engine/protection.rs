@@ -27,7 +27,7 @@ pub(super) async fn learn(book: &mut Book, run: &RunContext<'_>, is_whole: bool)
             let warning = format!("{id}: rows cannot be found by key: {why}");
             tally.report.warnings.push(warning);
         }
-        let in_portions = is_whole && strategy.portions().is_ok();
+        let in_portions = is_whole && strategy.portions().await.is_ok();
         tally.report.protection = Some(match (strategy.is_versioned(), strategy.spec().gap()) {
             _ if !verifies => Protection::Off,
             (false, _) if !in_portions => Protection::NoVersion,

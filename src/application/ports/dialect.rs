@@ -108,10 +108,8 @@ pub trait SqlDialect: Send + Sync {
         Some(self.bind(&column.kind, value, params))
     }
 
-    /// How to read a table in portions; `None`: the database has no places for rows.
-    fn portions(&self) -> Option<&'static dyn PortionSql> {
-        None
-    }
+    /// How to read a table in portions.
+    fn portions(&self) -> &'static dyn PortionSql;
 
     /// Types of moments without a time zone.
     fn local_types(&self) -> &'static [&'static str] {

@@ -33,8 +33,8 @@ pub struct Grammar {
     pub sorts_nulls: bool,
     /// How far the names of a WITH reach.
     pub with: With,
-    /// Rows have places that a query can name, so that a table can be read in portions.
-    pub has_places: bool,
+    /// A row tells which transaction wrote it.
+    pub names_writers: bool,
     /// The schema of a table that is named without one; empty: not known.
     pub default_schema: &'static str,
     /// `FROM dual` reads nothing.
@@ -93,8 +93,8 @@ impl Grammar {
             is_case_sensitive: false,
             names_as_strings: false,
             sorts_nulls: true,
-            has_places: false,
             with: With::All,
+            names_writers: false,
             default_schema: "",
             dual: false,
             latest: "greatest",

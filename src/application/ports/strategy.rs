@@ -91,8 +91,8 @@ pub trait WarmupStrategy: Send + Sync {
     ///
     /// # Errors
     /// Why not, for people.
-    fn portions(&self) -> Result<(), &str> {
-        Err("its value is built in code")
+    async fn portions(&self) -> Result<(), String> {
+        Err("its value is built in code".to_owned())
     }
 
     /// The indexes of entries that have changed or gone since this portion was read, which they are

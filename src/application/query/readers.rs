@@ -1,7 +1,7 @@
 //! Reads the portions of a table in order, some of them ahead, each in one short query.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use tokio::task::JoinSet;
@@ -19,9 +19,11 @@ use crate::domain::row::RowBatch;
 const PORTION_BYTES: u64 = 1024 * 1024;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// Blocks of the first portion, and of any.
+/// How long reading a portion should take at most.
+const PORTION_TIME: Duration = Duration::from_millis(500);
+
+/// Blocks of the first portion.
 const FIRST_BLOCKS: u64 = 16;
-const MAX_BLOCKS: u64 = 4096;
 
 /// How long an interrupted reader waits: the session that it gave way to may have more to do.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -35,6 +37,8 @@ pub(super) struct Readers<'a> {
     /// Places of the next portion, and where it begins.
     size: u64,
     next: u64,
+    /// The last portion had no row.
+    is_gap: bool,
     /// Of portions that were too large.
     halves: Vec<(u64, u64)>,
     queue: VecDeque<Reader>,
@@ -45,7 +49,9 @@ pub(super) struct Readers<'a> {
 struct Reader {
     from: u64,
     to: u64,
-    task: JoinSet<Read>,
+    /// Places that have rows, about.
+    size: u64,
+    task: JoinSet<(Read, Duration)>,
 }
 
 /// `None`: more than [`MAX_BYTES`].
@@ -62,8 +68,10 @@ impl<'a> Readers<'a> {
         // A limit on rows is a low rate.
         let blocks = if how.max_rows == u64::MAX { FIRST_BLOCKS } else { 1 };
         let size = blocks * portions.sql.places_a_block();
-        let (next, halves, queue, losses) = (0, Vec::new(), VecDeque::new(), 0);
-        Self { prepared, portions, reading, state, how, size, next, halves, queue, losses }
+        let (halves, queue) = (Vec::new(), VecDeque::new());
+        let (next, is_gap, losses) = (0, false, 0);
+        let how = Dividing { max_rows: how.max_rows.min(portions.max_rows()), ..how };
+        Self { prepared, portions, reading, state, how, size, next, is_gap, halves, queue, losses }
     }
 
     /// The next portion and its rows.
@@ -72,91 +80,124 @@ impl<'a> Readers<'a> {
     /// The database's. A portion that is interrupted is read again first.
     pub(super) async fn next(&mut self) -> Result<Option<(Portion, Vec<RowBatch>)>, Failure> {
         loop {
-            self.read_ahead();
+            if let Err(failure) = self.read_ahead().await {
+                self.pause(failure).await?;
+                continue;
+            }
             let Some(mut reader) = self.queue.pop_front() else {
                 return Ok(None);
             };
             let (from, to) = (reader.from, reader.to);
-            match collected(&mut reader.task).await {
+            let (read, took) = collected(&mut reader.task).await;
+            match read {
                 Ok(Some(batches)) => {
                     self.losses = 0;
                     let rows = batches.iter().map(|batch| batch.len() as u64).sum();
-                    self.learn(to - from, rows, &batches);
-                    // While these rows are written.
-                    self.read_ahead();
+                    let bytes = batches.iter().map(RowBatch::bytes).sum::<usize>() as u64;
+                    let size = sized(reader.size, (rows, bytes, took), self.how.max_rows);
+                    self.resize(size);
+                    self.is_gap = rows == 0;
+                    // While these rows are written. What fails is tried again by the next call.
+                    let _ = self.read_ahead().await;
                     return Ok(Some((Portion { from, to, rows, state: self.state }, batches)));
                 }
                 Ok(None) => {
                     let middle = from + (to - from) / 2;
-                    self.size = middle - from;
+                    self.size = (reader.size / 2).max(1);
                     self.halves.extend([(middle, to), (from, middle)]);
                 }
-                Err(failure) if failure.is_interruption() && self.losses < MAX_LOSSES => {
-                    tracing::warn!(%failure, from, to, "reading a portion again");
-                    self.losses += 1;
-                    sleep(PAUSE * self.losses).await;
+                Err(failure) => {
+                    self.pause(failure).await?;
                     let again = self.open(from, to);
                     self.queue.push_front(again);
                 }
-                Err(failure) => return Err(failure),
             }
         }
     }
 
+    /// Waits before a query that was interrupted is sent again.
+    async fn pause(&mut self, failure: Failure) -> Result<(), Failure> {
+        if !failure.is_interruption() || self.losses == MAX_LOSSES {
+            return Err(failure);
+        }
+        tracing::warn!(%failure, "reading a portion again");
+        self.losses += 1;
+        sleep(PAUSE * self.losses).await;
+        Ok(())
+    }
+
     /// Keeps all readers busy.
-    fn read_ahead(&mut self) {
+    async fn read_ahead(&mut self) -> Result<(), Failure> {
         while self.queue.len() < self.how.readers
-            && let Some((from, to)) = self.next_range()
+            && let Some((from, to)) = self.next_range().await?
         {
             let reader = self.open(from, to);
             self.queue.push_back(reader);
         }
+        Ok(())
     }
 
-    fn next_range(&mut self) -> Option<(u64, u64)> {
+    async fn next_range(&mut self) -> Result<Option<(u64, u64)>, Failure> {
         if let Some(half) = self.halves.pop() {
-            return Some(half);
+            return Ok(Some(half));
+        }
+        if self.is_gap {
+            let first = self.portions.first_from(self.prepared, self.next).await?;
+            self.next = first.min(self.state.end);
+            self.is_gap = false;
         }
         let from = self.next;
-        self.next = self.state.end.min(from + self.size);
-        (from < self.next).then_some((from, self.next))
+        if from == self.state.end {
+            return Ok(None);
+        }
+        self.next = self.state.end.min(from.saturating_add(self.size));
+        Ok(Some((from, self.next)))
     }
 
     fn open(&self, from: u64, to: u64) -> Reader {
         let rows = self.portions.rows(self.prepared, self.reading, (from, to), &self.state);
         let max_bytes = if to - from > 1 { MAX_BYTES } else { usize::MAX };
-        Reader { from, to, task: collecting(rows, max_bytes) }
+        Reader { from, to, size: self.size.min(to - from), task: collecting(rows, max_bytes) }
     }
 
-    /// Makes the next portion as large as it should be, judged by the last.
-    fn learn(&mut self, places: u64, rows: u64, batches: &[RowBatch]) {
-        let bytes: usize = batches.iter().map(RowBatch::bytes).sum();
-        let by_bytes = places * PORTION_BYTES / (bytes as u64).max(1);
-        let by_rows = places.saturating_mul(self.how.max_rows) / rows.max(1);
+    /// Makes the next portion this large, in whole blocks, and not much larger than the last.
+    fn resize(&mut self, size: u64) {
         let block = self.portions.sql.places_a_block();
-        let size = by_bytes.min(by_rows).clamp(1, (4 * self.size).min(MAX_BLOCKS * block));
+        let size = size.clamp(1, self.size.saturating_mul(4));
         self.size = if size > block { size / block * block } else { size };
     }
 }
 
+/// How many places a portion should have, judged by one that had so many.
+fn sized(places: u64, (rows, bytes, took): (u64, u64, Duration), max_rows: u64) -> u64 {
+    let by_bytes = places.saturating_mul(PORTION_BYTES) / bytes.max(1);
+    let by_rows = places.saturating_mul(max_rows) / rows.max(1);
+    let by_time = places as f64 * PORTION_TIME.as_secs_f64() / took.as_secs_f64();
+    by_bytes.min(by_rows).min(by_time as u64)
+}
+
 /// All rows of a query, if they are few; `None`: they are more than [`MAX_BYTES`].
 pub(super) async fn read_whole(rows: Rows) -> Read {
-    collected(&mut collecting(rows, MAX_BYTES)).await
+    collected(&mut collecting(rows, MAX_BYTES)).await.0
 }
 
 /// A task, so that the query ends even if the engine takes nothing.
-fn collecting(rows: Rows, max_bytes: usize) -> JoinSet<Read> {
+fn collecting(rows: Rows, max_bytes: usize) -> JoinSet<(Read, Duration)> {
     let mut task = JoinSet::new();
-    task.spawn(collect(rows, max_bytes));
+    task.spawn(async move {
+        let began = Instant::now();
+        (collect(rows, max_bytes).await, began.elapsed())
+    });
     task
 }
 
-async fn collected(task: &mut JoinSet<Read>) -> Read {
+/// What was read, and how long that took.
+async fn collected(task: &mut JoinSet<(Read, Duration)>) -> (Read, Duration) {
     match task.join_next().await {
         Some(Ok(read)) => read,
         _ => {
             let (what, why) = ("reading a portion failed", "its task has ended");
-            Err(Failure::new(FailureKind::Internal, what, why))
+            (Err(Failure::new(FailureKind::Internal, what, why)), Duration::ZERO)
         }
     }
 }
@@ -171,4 +212,18 @@ async fn collect(mut rows: Rows, max_bytes: usize) -> Read {
         batches.push(batch);
     }
     Ok(Some(batches))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_portion_is_bounded_by_bytes_rows_and_time() {
+        let (moment, mib) = (Duration::from_millis(1), PORTION_BYTES);
+        assert_eq!(sized(1000, (1000, mib / 2, moment), u64::MAX), 2000);
+        assert_eq!(sized(1000, (1000, mib / 2, moment), 500), 500);
+        assert_eq!(sized(1000, (1000, mib / 2, 5 * PORTION_TIME), u64::MAX), 200);
+        assert_eq!(sized(1000, (0, 0, Duration::ZERO), u64::MAX), 1000 * mib);
+    }
 }

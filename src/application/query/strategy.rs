@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::sync::OnceCell;
 
 use super::assembler::Assembler;
 use super::assembly::{Assembly, Rest};
@@ -15,10 +16,12 @@ use super::layout::Layout;
 use super::lookup::Lookups;
 use super::order::{self, Order};
 use super::portioned;
-use super::portions::Portions;
+use super::portions::{Portions, Undivided};
 use super::prepared::{Prepared, Reading};
 use super::versions::Versions;
-use crate::application::ports::{Ask, Query, QueryPlan, Tracked, Wanted, WarmupStrategy};
+use crate::application::ports::{
+    Ask, Dividing, Entries, Query, QueryPlan, Tracked, Wanted, WarmupStrategy,
+};
 use crate::domain::changes::Tracking;
 use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::expected::Expected;
@@ -38,21 +41,22 @@ pub struct QueryStrategy {
     keys: Option<Layout>,
     /// The layout of the versions, if they can be read alone and keys can be looked up.
     versions: Option<Layout>,
-    /// How it is read in portions; `Err`: why it is not, for people.
-    portions: Result<Portions, String>,
+    /// How it is read in portions; `Err`: why it is not, for people. Asked of the database once, if a
+    /// whole selection is read.
+    portions: OnceCell<Result<Portions, String>>,
     changes: Changes,
     /// The same definition in key order, if it has no order of its own.
     by_key: Option<Definition>,
 }
 
 impl QueryStrategy {
-    pub async fn new(prepared: Prepared) -> Self {
+    pub fn new(prepared: Prepared) -> Self {
         let prepared = Arc::new(prepared);
         let Prepared { definition, layout, opaque, .. } = prepared.as_ref();
         Self {
             keys: layout.keys_only(definition),
             versions: layout.versions(definition).filter(|_| opaque.is_none()),
-            portions: Portions::new(&prepared).await,
+            portions: OnceCell::new(),
             changes: Changes::new(&prepared),
             by_key: order::in_key_order(definition),
             prepared,
@@ -72,14 +76,46 @@ impl QueryStrategy {
         Reading { composer, pick, layout }
     }
 
+    /// # Errors
+    /// Why it is read in one stream, for people.
+    async fn in_portions(&self) -> Result<&Portions, String> {
+        let ask = || async {
+            match Portions::new(&self.prepared).await {
+                Err(Undivided::Because(why)) => Ok(Err(why)),
+                Err(Undivided::Failed(failure)) => Err(failure.why),
+                Ok(portions) => Ok(Ok(portions)),
+            }
+        };
+        self.portions.get_or_try_init(ask).await?.as_ref().map_err(String::clone)
+    }
+
     /// The selection, at most `limit` keys of it.
-    fn all(&self, limit: Option<u64>, ask: &Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+    fn all(&self, limit: Option<u64>, ask: Ask) -> Entries<'_> {
+        let Some(how) = ask.in_portions.filter(|_| limit.is_none()) else {
+            return self.streamed(limit, &ask);
+        };
+        if let Some(portions) = self.portions.get() {
+            return self.divided(portions.as_ref().ok(), &ask, how);
+        }
+        let all = async move { self.divided(self.in_portions().await.ok(), &ask, how) };
+        stream::once(all).flatten().boxed()
+    }
+
+    fn divided<'a>(&'a self, by: Option<&'a Portions>, ask: &Ask, how: Dividing) -> Entries<'a> {
+        match by {
+            None => self.streamed(None, ask),
+            Some(portions) => {
+                let how = (ask.batch_size, how);
+                portioned::entries(&self.prepared, portions, self.reading(ask), how)
+            }
+        }
+    }
+
+    /// The selection in one stream.
+    fn streamed(&self, limit: Option<u64>, ask: &Ask) -> Entries<'_> {
         let prepared = self.prepared.as_ref();
         let mut reading = self.reading(ask);
         let layout = reading.layout;
-        if let (Ok(portions), None, Some(how)) = (&self.portions, limit, ask.in_portions) {
-            return portioned::entries(prepared, portions, reading, (ask.batch_size, how));
-        }
         let (row_limit, dialect) = (prepared.row_limit(limit), prepared.dialect());
         let is_plain = |at: usize| layout.hints[at].is_none();
         let order = |definition| Order::of(definition, dialect, &layout.columns, is_plain);
@@ -113,8 +149,9 @@ impl WarmupStrategy for QueryStrategy {
     }
 
     fn entries(&self, mut ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        let has_values = ask.values;
         let entries = match std::mem::replace(&mut ask.keys, Wanted::All { limit: None }) {
-            Wanted::All { limit } => self.all(limit, &ask),
+            Wanted::All { limit } => self.all(limit, ask),
             Wanted::Named(keys) => {
                 let lookups = Lookups {
                     prepared: &self.prepared,
@@ -125,7 +162,7 @@ impl WarmupStrategy for QueryStrategy {
                 lookups.named(keys)
             }
         };
-        stored(entries, self.spec().coding, ask.values)
+        stored(entries, self.spec().coding, has_values)
     }
 
     fn is_versioned(&self) -> bool {
@@ -164,8 +201,8 @@ impl WarmupStrategy for QueryStrategy {
         Ok(versions.finish())
     }
 
-    fn portions(&self) -> Result<(), &str> {
-        self.portions.as_ref().map(|_| ()).map_err(String::as_str)
+    async fn portions(&self) -> Result<(), String> {
+        self.in_portions().await.map(|_| ())
     }
 
     async fn overtaken(
@@ -173,7 +210,7 @@ impl WarmupStrategy for QueryStrategy {
         portion: &Portion,
         entries: &[Entry<'_>],
     ) -> Result<Vec<usize>, Failure> {
-        match &self.portions {
+        match self.in_portions().await {
             Ok(portions) => portions.overtaken(&self.prepared, portion, entries).await,
             Err(_) => Ok((0..entries.len()).collect()),
         }

@@ -91,7 +91,7 @@ pub(super) fn complete(
         documents: query.documents(),
         document_sql: query.document_sql(),
         with_bytes: query.with_bytes(),
-        one_table: query.one_table(value),
+        driving_table: query.driving_table(value),
         tracking: query.tracking(&key_of_rows, value, trusts_changed_at),
         spec: StrategySpec {
             ttl,

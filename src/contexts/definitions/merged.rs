@@ -245,7 +245,7 @@ impl Merged {
             trusts_changed_at: self.fields.changed.is_some(),
             unordered_ok: self.fields.unordered.is_some(),
             row_security: self.fields.row_security.unwrap_or_default(),
-            one_table: Err(untracked.to_owned()),
+            driving_table: Err(untracked.to_owned()),
             tracking: Tracking::None(untracked.to_owned()),
             fault: None,
         }

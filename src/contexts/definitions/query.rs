@@ -8,7 +8,7 @@ use crate::contexts::sql::owns::Owns;
 use crate::contexts::sql::purity::is_varying_text;
 use crate::contexts::sql::refusal::SqlRefused;
 use crate::contexts::sql::{
-    changes, columns, coverage, documents, one_table, ownership, parameters, with,
+    changes, columns, coverage, documents, driving_table, ownership, parameters, with,
 };
 use crate::domain::changes::Tracking;
 use crate::domain::database::Sql;
@@ -16,7 +16,7 @@ use crate::domain::key::KeyTemplate;
 use crate::domain::key_rows::KeyRows;
 use crate::domain::parameter::{Each, Filled, Statement, Vars, is_parameter_name};
 use crate::domain::place::Place;
-use crate::domain::portion::OneTable;
+use crate::domain::portion::DrivingTable;
 use crate::domain::protection::NO_VERSION;
 use crate::domain::strategy::{Shape, StrategyId, VERSION};
 use crate::domain::written::Wrong;
@@ -140,19 +140,16 @@ impl Query {
         self.vars.values().any(|value| is_varying_text(&value.to_string()))
     }
 
-    /// The one table of the connected database that it reads row by row; `Err`: why there is none,
+    /// The table of the connected database that it can be divided by; `Err`: why there is none,
     /// for people.
-    pub(super) fn one_table(&self, value: Shape) -> Result<OneTable, String> {
+    pub(super) fn driving_table(&self, value: Shape) -> Result<DrivingTable, String> {
         match &self.text {
             None => Err("no database is configured".to_owned()),
             _ if value.groups_rows() => {
                 Err(format!("a `{}` is made of several rows", value.name()))
             }
-            Some((_, grammar)) if !grammar.has_places => {
-                Err("the database does not say where rows lie".to_owned())
-            }
             _ if self.may_vary() => Err("a variable may mean the present moment".to_owned()),
-            Some((sql, grammar)) => one_table::one_table(sql, grammar),
+            Some((sql, grammar)) => driving_table::driving_table(sql, grammar),
         }
     }
 

@@ -82,13 +82,13 @@ pub(super) fn plain_select(query: &Query) -> Result<&Select, Why> {
 pub(super) struct Table {
     pub(super) name: TableName,
     /// The alias or name that qualifies its columns.
-    alias: String,
+    pub(super) alias: String,
     /// Whether it has no hints, partitions or renamed columns.
     pub(super) is_plain: bool,
 }
 
 /// The joined tables, or why this FROM is not a plain join of tables.
-pub(super) fn tables(select: &Select, grammar: &'static Grammar) -> Result<Vec<Table>, Why> {
+fn tables(select: &Select, grammar: &'static Grammar) -> Result<Vec<Table>, Why> {
     let mut tables = Vec::new();
     for (factor, join) in scope::from(select) {
         if join.is_some_and(|join| inner(join).is_none()) {
@@ -102,7 +102,7 @@ pub(super) fn tables(select: &Select, grammar: &'static Grammar) -> Result<Vec<T
     }
 }
 
-fn table(factor: &TableFactor, grammar: &'static Grammar) -> Result<Table, Why> {
+pub(super) fn table(factor: &TableFactor, grammar: &'static Grammar) -> Result<Table, Why> {
     let none = "it reads something other than tables (a subquery or a function in FROM)";
     let TableFactor::Table {
         name,

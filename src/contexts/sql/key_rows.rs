@@ -4,7 +4,7 @@ use sqlparser::ast::{BinaryOperator, Expr, Ident, JoinConstraint, ObjectName, Se
 
 use super::parse::{identifiers, stored_name};
 use super::purity::{is_varying_text, may_be_text};
-use super::scope::{self, Column, inner};
+use super::scope::{self, Column, inner, left};
 use crate::application::ports::grammar::Grammar;
 use crate::domain::key_rows::{ColumnOf, KeyRows, TableName};
 
@@ -33,7 +33,7 @@ pub(super) fn key_rows(
         reading.condition(selection);
     }
     for (table, (_, join)) in scope::from(select).enumerate() {
-        match join.and_then(inner) {
+        match join.and_then(|join| inner(join).or(left(join))) {
             Some(JoinConstraint::On(condition)) => reading.condition(condition),
             Some(JoinConstraint::Using(columns)) => reading.using(table, columns),
             _ => {}

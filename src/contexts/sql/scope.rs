@@ -49,6 +49,14 @@ pub(super) fn inner(join: &JoinOperator) -> Option<&JoinConstraint> {
     }
 }
 
+/// The condition of a left join.
+pub(super) fn left(join: &JoinOperator) -> Option<&JoinConstraint> {
+    match join {
+        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => Some(constraint),
+        _ => None,
+    }
+}
+
 /// An item of a SELECT.
 pub(super) enum Column<'q> {
     /// With its alias.

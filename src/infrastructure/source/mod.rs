@@ -9,6 +9,7 @@ mod describe;
 mod driver;
 mod errors;
 mod failures;
+mod key_ranges;
 mod mysql;
 mod opener;
 mod options;

@@ -148,8 +148,8 @@ impl Checks<'_> {
             // PostgreSQL checks the user's rights only here.
             Err(failure) => return self.found.findings.push(Finding::of(id, &failure)),
         };
-        let has_places = self.sources.bulk.dialect().grammar().has_places;
-        let finding = planned(strategy.as_ref(), &plan, (wanted, order), &reads_from, has_places);
+        let portions = strategy.portions().await;
+        let finding = planned(strategy.as_ref(), &plan, (wanted, order), &reads_from, portions);
         self.found.findings.push(finding);
         let rows = plan.scans.iter().filter_map(|scan| scan.rows).max();
         let place = self.found.findings.len();
@@ -221,17 +221,16 @@ fn planned(
     plan: &QueryPlan,
     (wanted, order): (Option<u64>, OrderBy),
     reads_from: &[Relation],
-    has_places: bool,
+    portions: Result<(), String>,
 ) -> Finding {
     let id = strategy.spec().id.to_string();
     let what = format!("{}{}", strategy.spec().key, from(reads_from));
     let wanted = [wanted, plan.rows].into_iter().flatten().min();
     let wasteful = plan.scans.iter().find(|scan| is_wasteful(scan, wanted));
     let is_accepted = strategy.spec().unprotected_ok;
-    let how = match strategy.portions() {
+    let how = match portions {
         Ok(()) => ", in portions".to_owned(),
-        Err(why) if has_places => format!(", in one stream: {why}"),
-        Err(_) => String::new(),
+        Err(why) => format!(", in one stream: {why}"),
     };
     if let Some(why) = strategy.opaque().filter(|_| !is_accepted) {
         let text = format!("{what}; rows cannot be found by key: {why}");

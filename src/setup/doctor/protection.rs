@@ -44,7 +44,7 @@ impl Versions {
             self.accepted += 1;
             return;
         }
-        if strategy.portions().is_ok() && strategy.opaque().is_none() {
+        if strategy.portions().await.is_ok() && strategy.opaque().is_none() {
             return;
         }
         if !strategy.is_versioned() {

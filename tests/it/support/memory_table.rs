@@ -233,8 +233,8 @@ impl WarmupStrategy for MemoryStrategy {
         true
     }
 
-    fn portions(&self) -> Result<(), &str> {
-        self.table.state().portions.map(drop).ok_or("the table is not divided")
+    async fn portions(&self) -> Result<(), String> {
+        self.table.state().portions.map(drop).ok_or("the table is not divided".to_owned())
     }
 
     async fn overtaken(

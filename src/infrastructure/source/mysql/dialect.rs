@@ -2,9 +2,10 @@
 
 use sqlparser::dialect::MySqlDialect;
 
-use crate::application::ports::Param;
+use super::super::key_ranges::{KeyRanges, literal};
 use crate::application::ports::dialect::SqlDialect;
 use crate::application::ports::grammar::{Documents, Escapes, Grammar, With};
+use crate::application::ports::{Param, PortionSql};
 use crate::domain::changes::Since;
 use crate::domain::encode::Hint;
 use crate::domain::row::{Column, ColumnKind};
@@ -22,6 +23,23 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     dual: true,
     documents: Some(Documents { functions: "json_extract", of_several: "" }),
     ..Grammar::new("mysql", &MySqlDialect {})
+};
+
+/// `_rowid` means a key of one integer, as long as the table has these keys and no such column.
+static PORTIONS: KeyRanges = KeyRanges {
+    key: "_rowid",
+    storage: |table| {
+        let mut parts = table.name.parts.iter().rev().map(|part| literal(part));
+        let name = parts.next().unwrap_or_default();
+        let schema = parts.next().unwrap_or("DATABASE()".to_owned());
+        let of = format!("WHERE table_schema = {schema} AND table_name = {name}");
+        format!(
+            "(SELECT CRC32(GROUP_CONCAT(column_name ORDER BY index_name, seq_in_index)) \
+             FROM information_schema.statistics {of} AND non_unique = 0 AND NOT EXISTS (SELECT 1 \
+             FROM information_schema.columns {of} AND column_name = '_rowid'))"
+        )
+    },
+    no_state: "its table has no key of one integer, or has negative keys",
 };
 
 /// Its SQL depends on the time zone of our sessions.
@@ -137,6 +155,10 @@ impl SqlDialect for MysqlDialect {
             _ => return Some(self.bind(kind, value, params)),
         };
         Some(format!("CAST({} AS {cast})", self.bind(kind, value, params)))
+    }
+
+    fn portions(&self) -> &'static dyn PortionSql {
+        &PORTIONS
     }
 
     fn text_type(&self) -> &'static str {

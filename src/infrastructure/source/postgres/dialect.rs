@@ -17,8 +17,8 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     numbered_parameters: true,
     carriage_returns: true,
     is_case_sensitive: true,
-    has_places: true,
     default_schema: "public",
+    names_writers: true,
     ..Grammar::new("postgres", &PostgreSqlDialect {})
 };
 
@@ -110,8 +110,8 @@ impl SqlDialect for PostgresDialect {
         )
     }
 
-    fn portions(&self) -> Option<&'static dyn PortionSql> {
-        Some(&PostgresPortions)
+    fn portions(&self) -> &'static dyn PortionSql {
+        &PostgresPortions
     }
 
     fn hex(&self, column: &str) -> String {

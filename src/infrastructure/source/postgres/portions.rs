@@ -4,8 +4,9 @@
 //! new row with the `xmin` of its transaction. Nothing but a rewrite of the whole table moves a row
 //! and keeps its `xmin`, and then the table has another file.
 
+use super::super::key_ranges::{PLACE, after_select, literal, quoted};
 use crate::application::ports::PortionSql;
-use crate::domain::portion::{OneTable, Portion, TableState};
+use crate::domain::portion::{DrivingTable, TableState};
 
 pub(super) struct PostgresPortions;
 
@@ -13,24 +14,22 @@ pub(super) struct PostgresPortions;
 /// function to the primary.
 pub(super) const AT_THE_PRIMARY: &str = "(SELECT pg_is_in_recovery()) IS NOT NULL";
 
-/// Columns of a located query.
-const PLACE: &str = "_shopwarm_place";
+/// The transaction that wrote a row, in a located query.
 const WRITER: &str = "_shopwarm_writer";
 
 /// More than a block of the largest size has rows.
 const PLACES_A_BLOCK: u64 = 2048;
 
 impl PortionSql for PostgresPortions {
-    fn located(&self, sql: &str) -> Option<String> {
-        let (select, rest) = sql.trim_start().split_at_checked("SELECT".len())?;
-        let is_plain =
-            select.eq_ignore_ascii_case("SELECT") && rest.starts_with(char::is_whitespace);
-        is_plain.then(|| format!("{select} ctid AS {PLACE}, xmin AS {WRITER},{rest}"))
+    fn located(&self, sql: &str, table: &DrivingTable) -> Option<String> {
+        let (columns, alias) = (after_select(sql)?, quoted(&table.alias, '"'));
+        Some(format!("SELECT {alias}.ctid AS {PLACE}, {alias}.xmin AS {WRITER},{columns}"))
     }
 
     /// Partitioned tables, views and tables of other storage have no row here. A name that is no column
     /// would call a function with that name.
-    fn state(&self, table: &OneTable) -> String {
+    fn state(&self, table: &DrivingTable) -> String {
+        let alone = table.alone.clone().unwrap_or_default();
         // The size last: a rewrite in between is noticed.
         format!(
             "SELECT txid_snapshot_xmin(s.now) AS horizon, txid_snapshot_xmax(s.now) AS next, \
@@ -47,9 +46,14 @@ impl PortionSql for PostgresPortions {
              AND current_setting('server_version_num')::int >= 140000 AND {AT_THE_PRIMARY}",
             storage(table),
             oid(table),
-            names(&table.columns),
-            names(&table.functions),
+            names(&alone.columns),
+            names(&alone.functions),
         )
+    }
+
+    fn no_state(&self) -> &'static str {
+        "its table is partitioned or inherited, this user may not read all of it, or the query calls a \
+         function of your own"
     }
 
     fn within(&self, from: u64, to: u64, state: &TableState) -> String {
@@ -63,14 +67,13 @@ impl PortionSql for PostgresPortions {
     }
 
     /// A division by zero is not worked out before the query runs, as the storage may change.
-    fn is_stored(&self, table: &OneTable, state: &TableState) -> String {
+    fn is_stored(&self, table: &DrivingTable, state: &TableState) -> String {
         let (now, then) = (storage(table), state.storage);
         format!("(SELECT 1 / CASE {now} WHEN {then} THEN 1 ELSE 0 END) = 1")
     }
 
-    fn count(&self, table: &OneTable, portion: &Portion) -> String {
-        let (now, then) = (storage(table), portion.state.storage);
-        format!("CASE {now} WHEN {then} THEN count(*) ELSE {} END", i64::MAX)
+    fn first_from(&self, _: &DrivingTable, _: u64) -> Option<String> {
+        None
     }
 
     fn places_a_block(&self) -> u64 {
@@ -78,12 +81,8 @@ impl PortionSql for PostgresPortions {
     }
 }
 
-fn oid(table: &OneTable) -> String {
+fn oid(table: &DrivingTable) -> String {
     format!("to_regclass({})", literal(&table.name.name))
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn names(names: &[String]) -> String {
@@ -93,15 +92,16 @@ fn names(names: &[String]) -> String {
 
 /// The table's file, what its columns are, and the start of the server: one that was promoted may
 /// count its transactions anew.
-fn storage(table: &OneTable) -> String {
-    let (oid, columns) = (oid(table), names(&[&table.columns[..], &table.given].concat()));
+fn storage(table: &DrivingTable) -> String {
+    let (oid, alone) = (oid(table), table.alone.clone().unwrap_or_default());
+    let columns = names(&[alone.columns, alone.given].concat());
     format!(
         "(pg_relation_filenode({oid})::int8 \
          # (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8 \
-         # hashtextextended((SELECT string_agg(concat_ws(' ', t.attnum, t.attname, t.atttypid, \
+         # hashtextextended(COALESCE((SELECT string_agg(concat_ws(' ', t.attnum, t.attname, t.atttypid, \
          t.atttypmod, t.attmissingval, (SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) \
          FROM pg_enum e WHERE e.enumtypid = t.atttypid)), ',' ORDER BY t.attnum) \
-         FROM pg_attribute t WHERE t.attrelid = {oid} AND t.attname = ANY({columns})), 0))"
+         FROM pg_attribute t WHERE t.attrelid = {oid} AND t.attname = ANY({columns})), ''), 0))"
     )
 }
 
@@ -118,16 +118,6 @@ fn ages(state: &TableState) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_query_that_begins_with_select_has_places() {
-        let located = |sql| PostgresPortions.located(sql);
-        let expected = "select ctid AS _shopwarm_place, xmin AS _shopwarm_writer, id FROM t";
-        assert_eq!(located("  select id FROM t").as_deref(), Some(expected));
-        assert_eq!(located("(SELECT id FROM t)"), None);
-        assert_eq!(located("SELECTED"), None);
-        assert_eq!(located("TABLE t"), None);
-    }
 
     #[test]
     fn a_range_names_blocks_and_a_transaction_of_32_bits() {

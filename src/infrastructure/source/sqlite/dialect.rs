@@ -2,9 +2,10 @@
 
 use sqlparser::dialect::SQLiteDialect;
 
-use crate::application::ports::Param;
+use super::super::key_ranges::{KeyRanges, literal};
 use crate::application::ports::dialect::{SqlDialect, integer};
 use crate::application::ports::grammar::{Documents, Grammar};
+use crate::application::ports::{Param, PortionSql};
 use crate::domain::changes::Since;
 use crate::domain::encode::Hint;
 use crate::domain::row::Column;
@@ -18,6 +19,24 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     pure_of_several: "max min",
     documents: Some(Documents { functions: "json_quote", of_several: "json_extract" }),
     ..Grammar::new("sqlite", &SQLiteDialect {})
+};
+
+/// An INTEGER PRIMARY KEY is the row's id. Other tables may get other ids by VACUUM, which counts as a
+/// change of the schema.
+static PORTIONS: KeyRanges = KeyRanges {
+    key: "rowid",
+    storage: |table| {
+        let name = literal(table.name.parts.last().map_or("", String::as_str));
+        format!(
+            "(SELECT CASE (SELECT group_concat(upper(type)) FROM pragma_table_xinfo({name}) \
+             WHERE pk > 0) WHEN 'INTEGER' THEN t.rootpage ELSE v.schema_version END \
+             FROM pragma_schema_version v, sqlite_schema t JOIN pragma_table_list l \
+             ON l.schema = 'main' AND l.name = t.name AND l.type = 'table' AND l.wr = 0 \
+             WHERE t.type = 'table' AND t.name = {name} COLLATE NOCASE AND NOT EXISTS (SELECT 1 \
+             FROM pragma_table_xinfo({name}) WHERE name = 'rowid' COLLATE NOCASE))"
+        )
+    },
+    no_state: "its table has no row ids, or has negative ones",
 };
 
 pub(crate) struct SqliteDialect;
@@ -48,6 +67,10 @@ impl SqlDialect for SqliteDialect {
                  CASE WHEN length({column}) < 19 AND typeof({column}) = 'text' \
                  THEN '{day}' ELSE '{local}' END), 1) ELSE 1 END = 1"
         ))
+    }
+
+    fn portions(&self) -> &'static dyn PortionSql {
+        &PORTIONS
     }
 
     fn stores_anything(&self) -> bool {

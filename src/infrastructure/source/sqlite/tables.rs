@@ -23,9 +23,12 @@ pub(super) async fn plan(
         // A subquery, which is scanned but is not a table.
         let subquery = ["CO-ROUTINE ", "MATERIALIZE "];
         inner.extend(subquery.iter().find_map(|word| detail.strip_prefix(word).map(str::to_owned)));
-        // `SCAN products`, and with an index `SCAN products USING INDEX ...`.
-        if let Some(table) = detail.strip_prefix("SCAN ")
-            && !detail.contains(" USING ")
+        // `SCAN products`, and with an index `SCAN products USING INDEX ...`. An index that is made for
+        // this query takes a scan too: `SEARCH products USING AUTOMATIC COVERING INDEX ...`.
+        let made =
+            detail.strip_prefix("SEARCH ").and_then(|rest| rest.split_once(" USING AUTOMATIC "));
+        let scanned = detail.strip_prefix("SCAN ").filter(|_| !detail.contains(" USING "));
+        if let Some(table) = scanned.or(made.map(|(table, _)| table))
             && !table.starts_with('(')
             && !inner.iter().any(|name| name == table)
         {

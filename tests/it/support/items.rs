@@ -1,0 +1,125 @@
+//! A shop with one table that takes several portions, and an application that changes it meanwhile.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Child;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::faults::{calm, keys, until, warm};
+use super::servers::{Database, Dialect, Redis};
+use super::shopwarm::{Finished, file, finish, send};
+
+/// Rows of about 1 KiB: more than a portion has.
+pub const ROWS: u64 = 6_000;
+
+/// Slow enough that something can happen in the middle of a run.
+const SLOW: &str = "--rate 500";
+
+pub struct Shop {
+    pub database: Database,
+    pub redis: Redis,
+    _dir: TempDir,
+    pub contexts: PathBuf,
+}
+
+impl Shop {
+    /// Its definition selects no version, and the key that `key` makes of an id has no index.
+    pub fn new(database: Database, key: &str) -> Self {
+        let ids = match database.dialect() {
+            Dialect::Postgres => "generate_series(1, ROWS) AS s (n)",
+            Dialect::MySql => "(SELECT seq AS n FROM seq_1_to_ROWS) s",
+            Dialect::Sqlite => {
+                "(WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < ROWS)
+                  SELECT n FROM s) s"
+            }
+        };
+        let ids = ids.replace("ROWS", &ROWS.to_string());
+        let pad = "x".repeat(1000);
+        database.sql(&format!(
+            "CREATE TABLE items (id integer PRIMARY KEY, v integer NOT NULL, name text NOT NULL);
+             INSERT INTO items SELECT n, 0, '{pad}' FROM {ids};"
+        ));
+        let (dir, contexts) = file(
+            "shop.toml",
+            &format!(
+                "[context]\nname = \"shop\"\nowns = [\"items\"]\n[strategies.items]
+                 key = \"{{_key}}\"\nvalue = \"object\"
+                 sql.any = \"SELECT {key} AS _key, id, v FROM items\"\n"
+            ),
+        );
+        Self { database, redis: Redis::start(&[]), _dir: dir, contexts }
+    }
+
+    /// Another query and its tables instead, of which the first has the rows.
+    pub fn define(&self, tables: &str, sql: &str) {
+        let text = format!(
+            "[context]\nname = \"shop\"\nowns = [{tables}]\n[strategies.items]
+             key = \"item:{{id}}\"\nvalue = \"object\"\nsql.any = \"{sql}\"\n"
+        );
+        std::fs::write(&self.contexts, text).expect("a file");
+    }
+
+    pub fn start(&self) -> Child {
+        let run = warm(&self.contexts, self.database.url(), self.redis.url());
+        let child = run.args(SLOW).start();
+        until("the run is under way", || keys(&self.redis) > ROWS / 4);
+        child
+    }
+
+    /// An application changes rows and then drops their keys.
+    pub fn change(&self, sql: &str, changed: &[u64]) {
+        self.database.sql(sql);
+        let keys: Vec<String> = changed.iter().map(|id| format!("item:{id}")).collect();
+        let keys = keys.iter().map(String::as_str);
+        self.redis.cli(&["DEL"].into_iter().chain(keys).collect::<Vec<_>>());
+    }
+
+    /// What readers get, as far as it is there.
+    pub fn cached(&self) -> BTreeMap<String, Value> {
+        let script = "local all = {} for _, key in ipairs(redis.call('KEYS', 'item:*')) do
+            all[#all + 1] = key .. '=' .. redis.call('GET', key) end return all";
+        let all = self.redis.cli(&["EVAL", script, "0"]);
+        let all = all.lines().filter_map(|line| line.split_once('='));
+        all.map(|(key, value)| (key.to_owned(), value.parse().expect("JSON"))).collect()
+    }
+
+    pub fn rows(&self) -> BTreeMap<String, Value> {
+        let rows = self.database.query("SELECT id, v FROM items");
+        let row = |row: &str| {
+            let (id, v) = row.split_once(['\t', '|']).expect("two columns");
+            let id: u64 = id.parse().expect("a number");
+            (format!("item:{id}"), json!({ "id": id, "v": v.parse::<u64>().expect("a number") }))
+        };
+        rows.lines().map(row).collect()
+    }
+
+    /// Everything that is there is as the database has it.
+    #[track_caller]
+    pub fn is_true(&self) -> BTreeMap<String, Value> {
+        let (cached, rows) = (self.cached(), self.rows());
+        let stale: Vec<_> = cached.iter().filter(|(key, v)| rows.get(*key) != Some(v)).collect();
+        assert!(stale.is_empty(), "{stale:?}");
+        cached
+    }
+}
+
+pub fn hurry(child: &Child) {
+    for _ in 0..8 {
+        send(child, "USR2");
+        thread::sleep(Duration::from_millis(30));
+    }
+}
+
+/// Lets a run go on to its end.
+pub fn end(child: Child) -> Finished {
+    hurry(&child);
+    calm(finish(child)).expect(0)
+}
+
+pub fn total(run: &Finished, name: &str) -> u64 {
+    run.json()["totals"][name].as_u64().expect("a number")
+}
