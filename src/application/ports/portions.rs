@@ -1,5 +1,6 @@
 //! How a database reads a table in ranges of places.
 
+use super::param::Param;
 use crate::domain::portion::{DrivingTable, TableState};
 
 /// How one database's SQL says where rows lie and whether they have changed.
@@ -15,8 +16,9 @@ pub trait PortionSql: Send + Sync {
     /// Why a table has no state, for people.
     fn no_state(&self) -> &'static str;
 
-    /// That a row lies in this range and is not known to have changed since the state.
-    fn within(&self, from: u64, to: u64, state: &TableState) -> String;
+    /// That a row lies in this range and is not known to have changed since the state. Databases that keep
+    /// prepared statements get the range as parameters, so that one statement serves all portions.
+    fn within(&self, from: u64, to: u64, state: &TableState, params: &mut Vec<Param>) -> String;
 
     /// An error where the storage is not the one in the state, if the database can tell within a query;
     /// otherwise true.

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 
-use super::dialect::{Dialect, Param};
+use super::dialect::Dialect;
+use super::param::Param;
 use crate::domain::changes::Moment;
 use crate::domain::encode::Hint;
 use crate::domain::expected::Expected;

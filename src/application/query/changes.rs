@@ -17,7 +17,7 @@ use crate::application::ports::{ChangeScan, Tracked};
 use crate::domain::changes::{Since, TrackedTable, Tracking};
 use crate::domain::entry::{EntryBatch, Name};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::key_rows::{TableName, UniqueKeys};
+use crate::domain::key_rows::UniqueKeys;
 use crate::domain::row::Column;
 use crate::domain::strategy::{CHANGED_AT, Shape};
 
@@ -52,17 +52,6 @@ impl Changes {
             }
             _ => composer.key_changes(changed_at, since),
         }
-    }
-
-    /// The keys of a table, with names as `KeyRows` has them.
-    async fn unique_keys(&self, table: &TableName) -> Result<UniqueKeys, String> {
-        let keys = self.prepared.sources.bulk.unique_keys(table).await;
-        let mut keys = keys.map_err(|failure| failure.to_string())?;
-        if !self.prepared.dialect().grammar().is_case_sensitive {
-            let all = keys.others.iter_mut().chain([&mut keys.primary, &mut keys.texts]);
-            all.flatten().for_each(|name| name.make_ascii_lowercase());
-        }
-        Ok(keys)
     }
 
     /// Whether the key's columns are the table's primary key: no other row can have it.
@@ -120,7 +109,9 @@ impl Tracked for Changes {
         };
         let mut unique = Vec::with_capacity(identity.tables.len());
         for table in &identity.tables {
-            unique.push(self.unique_keys(table).await?);
+            unique.push(
+                self.prepared.unique_keys(table).await.map_err(|failure| failure.to_string())?,
+            );
         }
         let is_whole = definition.limit.is_none();
         // Of a text it takes the value to know whether there is one.

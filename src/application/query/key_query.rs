@@ -5,7 +5,7 @@
 //! is known, and nothing may be deleted for it: see [`opaque`].
 
 use super::compose::quoted;
-use crate::application::ports::dialect::integer;
+use crate::application::ports::param::integer;
 use crate::application::ports::{Dialect, Param};
 use crate::domain::encode::Hint;
 use crate::domain::row::{Column, ColumnKind};

@@ -7,6 +7,7 @@ mod changes;
 pub mod coded;
 mod collect;
 mod compose;
+mod divisible;
 pub mod empty;
 pub mod encoded;
 mod given;

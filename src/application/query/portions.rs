@@ -11,121 +11,26 @@ use super::assembly::Assembly;
 use super::compose::{Composer, Pick};
 use super::encoded::stored;
 use super::prepared::{Prepared, Reading};
-use crate::application::ports::{PortionSql, Query, Scan};
+use crate::application::ports::{Param, PortionSql, Query};
 use crate::domain::digest::Digest;
 use crate::domain::entry::Entry;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::portion::{DrivingTable, Portion, TableState};
 use crate::domain::row::{Column, RowBatch};
 
-/// Rows of a table from which a query of a portion must not scan it.
-const MANY_ROWS: u64 = 10_000;
-
 /// Rows of a portion with joins: few enough for the database to look up what is joined to each of them,
 /// rather than to read other tables from end to end.
-const ROWS_WITH_JOINS: u64 = 4096;
+pub(super) const ROWS_WITH_JOINS: u64 = 4096;
 
 /// A plain query, with the places of the rows of its driving table.
 pub(super) struct Portions {
-    table: DrivingTable,
+    pub(super) table: DrivingTable,
     pub(super) sql: &'static dyn PortionSql,
     /// The definition's text, with the columns that conditions on places need.
-    located: String,
-}
-
-/// Why a definition is not read in portions.
-pub(super) enum Undivided {
-    /// For people.
-    Because(String),
-    /// It is not known, as the database did not answer.
-    Failed(Failure),
-}
-
-impl<T: Into<String>> From<T> for Undivided {
-    fn from(why: T) -> Self {
-        Self::Because(why.into())
-    }
-}
-
-impl From<Failure> for Undivided {
-    fn from(failure: Failure) -> Self {
-        match failure.kind {
-            FailureKind::Query => {
-                Self::Because(format!("the database refuses its parts: {}", failure.why))
-            }
-            _ => Self::Failed(failure),
-        }
-    }
+    pub(super) located: String,
 }
 
 impl Portions {
-    /// # Errors
-    /// Why the definition is read in one stream.
-    pub(super) async fn new(prepared: &Prepared) -> Result<Self, Undivided> {
-        let Prepared { definition, layout, sources, .. } = prepared;
-        let mut table = definition.in_portions().map_err(Undivided::Because)?.clone();
-        if let Some(alone) = &mut table.alone {
-            alone.given.extend(layout.columns.iter().map(|column| column.name.clone()));
-        }
-        if sources.names_a_primary() {
-            return Err("--primary-url names another server".into());
-        }
-        let sql = prepared.dialect().portions();
-        let located = sql.located(&prepared.sql, &table);
-        let located = located.ok_or("its SQL does not begin with a plain SELECT")?;
-        let portions = Self { table, sql, located };
-        let state = match portions.state(prepared).await {
-            Err(failure) if failure.kind == FailureKind::Query => None,
-            state => state?,
-        };
-        let state = state.ok_or(sql.no_state())?;
-        portions.check_joins(prepared).await?;
-        portions.check_plans(prepared, &state).await?;
-        Ok(portions)
-    }
-
-    /// Portions read the whole table, each of them a part of it.
-    async fn check_plans(&self, prepared: &Prepared, state: &TableState) -> Result<(), Undivided> {
-        let whole = prepared.plan(None).await?;
-        let names = [Some(&self.table.alias), self.table.name.parts.last()];
-        let is_driving = |scan: &&Scan| {
-            names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(&scan.table))
-        };
-        let scan = whole.scans.iter().find(is_driving);
-        if scan.is_none() && !self.table.is_whole {
-            return Err("the database would not scan its first table".into());
-        }
-        let rows = scan.and_then(|scan| scan.rows).unwrap_or(ROWS_WITH_JOINS);
-        let width = state.end as f64 * ROWS_WITH_JOINS as f64 / rows.max(1) as f64;
-        let middle = state.end / 2;
-        let within = self.sql.within(middle, middle.saturating_add(width as u64), state);
-        let columns = Pick::Columns(&prepared.layout.columns);
-        let part = self.composer(prepared).matching(columns, &within);
-        let part = prepared.sources.bulk.plan(&part, &prepared.params).await?;
-        let mut scans = part.scans.iter().filter(is_driving);
-        match scans.any(|scan| scan.rows.is_none_or(|rows| rows >= MANY_ROWS)) {
-            true => Err("the database would scan its table for each portion".into()),
-            false => Ok(()),
-        }
-    }
-
-    /// A row of the table is one row of the query, so that a portion has a bounded number of rows.
-    async fn check_joins(&self, prepared: &Prepared) -> Result<(), Undivided> {
-        let Some(joined) = &self.table.joined else {
-            return Ok(());
-        };
-        let mut unique = Vec::new();
-        for table in &joined.tables {
-            unique.push(prepared.sources.bulk.unique_keys(table).await?);
-        }
-        match joined.multiplying(&unique) {
-            Some(table) => {
-                Err(format!("several rows of {} may be joined to one", table.name).into())
-            }
-            None => Ok(()),
-        }
-    }
-
     pub(super) fn composer<'a>(&'a self, prepared: &'a Prepared) -> Composer<'a> {
         Composer { sql: &self.located, ..prepared.composer() }
     }
@@ -156,8 +61,10 @@ impl Portions {
         range: (u64, u64),
         state: &TableState,
     ) -> BoxStream<'static, Result<RowBatch, Failure>> {
-        let sql = self.composer(prepared).matching(pick, &self.within(range, state));
-        let query = prepared.query(sql, prepared.params.clone(), layout);
+        let mut params = prepared.params.clone();
+        let within = self.within(range, state, &mut params);
+        let sql = self.composer(prepared).matching(pick, &within);
+        let query = prepared.query(sql, params, layout);
         prepared.sources.primary.rows(Query { brief: true, ..query })
     }
 
@@ -226,7 +133,8 @@ impl Portions {
     ) -> Result<Option<HashMap<Vec<u8>, Digest>>, Failure> {
         let composer = self.composer(prepared);
         if self.table.alone.is_some() {
-            let within = self.within((*from, *to), state);
+            // Where rows name their writers, ranges are no parameters.
+            let within = self.within((*from, *to), state, &mut Vec::new());
             let count = prepared.count(composer.counted("count(*)", &within)).await?;
             if count == *rows {
                 return Ok(None);
@@ -245,8 +153,13 @@ impl Portions {
     }
 
     /// That a row lies in a range as it did, or an error where the table was rewritten.
-    fn within(&self, (from, to): (u64, u64), state: &TableState) -> String {
-        let within = self.sql.within(from, to, state);
+    fn within(
+        &self,
+        (from, to): (u64, u64),
+        state: &TableState,
+        params: &mut Vec<Param>,
+    ) -> String {
+        let within = self.sql.within(from, to, state, params);
         format!("{within} AND {}", self.sql.is_stored(&self.table, state))
     }
 }

@@ -8,6 +8,7 @@ use super::layout::Layout;
 use super::missing;
 use crate::application::ports::{Dialect, Param, Query, QueryPlan, RowSource, Sources};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::order_by::OrderBy;
 use crate::domain::parameter::Statement;
 use crate::domain::place::{Missing, Place};
@@ -152,6 +153,19 @@ impl Prepared {
     pub async fn plan(&self, limit: Option<u64>) -> Result<QueryPlan, Failure> {
         let sql = self.composer().all(Pick::All, self.row_limit(limit));
         self.sources.bulk.plan(&sql, &self.params).await
+    }
+
+    /// The unique keys of a table, with names as `KeyRows` has them.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn unique_keys(&self, table: &TableName) -> Result<UniqueKeys, Failure> {
+        let mut keys = self.sources.bulk.unique_keys(table).await?;
+        if !self.dialect().grammar().is_case_sensitive {
+            let all = keys.others.iter_mut().chain([&mut keys.primary, &mut keys.texts]);
+            all.flatten().for_each(|name| name.make_ascii_lowercase());
+        }
+        Ok(keys)
     }
 
     /// Waits until cancelled queries have stopped.

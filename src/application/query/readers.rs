@@ -94,7 +94,9 @@ impl<'a> Readers<'a> {
                     self.losses = 0;
                     let rows = batches.iter().map(|batch| batch.len() as u64).sum();
                     let bytes = batches.iter().map(RowBatch::bytes).sum::<usize>() as u64;
-                    let size = sized(reader.size, (rows, bytes, took), self.how.max_rows);
+                    let least = FIRST_BLOCKS * self.portions.sql.places_a_block();
+                    let read = (rows, bytes, took);
+                    let size = sized(reader.size, read, self.how.max_rows, least);
                     self.resize(size);
                     self.is_gap = rows == 0;
                     // While these rows are written. What fails is tried again by the next call.
@@ -168,12 +170,13 @@ impl<'a> Readers<'a> {
     }
 }
 
-/// How many places a portion should have, judged by one that had so many.
-fn sized(places: u64, (rows, bytes, took): (u64, u64, Duration), max_rows: u64) -> u64 {
+/// How many places a portion should have, judged by one that had so many. A slow server does not make it
+/// smaller than `least`: much of the time may be the same for each query.
+fn sized(places: u64, (rows, bytes, took): (u64, u64, Duration), max_rows: u64, least: u64) -> u64 {
     let by_bytes = places.saturating_mul(PORTION_BYTES) / bytes.max(1);
     let by_rows = places.saturating_mul(max_rows) / rows.max(1);
     let by_time = places as f64 * PORTION_TIME.as_secs_f64() / took.as_secs_f64();
-    by_bytes.min(by_rows).min(by_time as u64)
+    by_bytes.min(by_rows).min(least.max(by_time as u64))
 }
 
 /// All rows of a query, if they are few; `None`: they are more than [`MAX_BYTES`].
@@ -221,9 +224,12 @@ mod tests {
     #[test]
     fn a_portion_is_bounded_by_bytes_rows_and_time() {
         let (moment, mib) = (Duration::from_millis(1), PORTION_BYTES);
-        assert_eq!(sized(1000, (1000, mib / 2, moment), u64::MAX), 2000);
-        assert_eq!(sized(1000, (1000, mib / 2, moment), 500), 500);
-        assert_eq!(sized(1000, (1000, mib / 2, 5 * PORTION_TIME), u64::MAX), 200);
-        assert_eq!(sized(1000, (0, 0, Duration::ZERO), u64::MAX), 1000 * mib);
+        let long = 5 * PORTION_TIME;
+        assert_eq!(sized(1000, (1000, mib / 2, moment), u64::MAX, 64), 2000);
+        assert_eq!(sized(1000, (1000, mib / 2, moment), 500, 64), 500);
+        assert_eq!(sized(1000, (1000, mib / 2, long), u64::MAX, 64), 200);
+        assert_eq!(sized(1000, (1000, mib / 2, long), u64::MAX, 300), 300);
+        assert_eq!(sized(1000, (1000, mib * 100, long), u64::MAX, 300), 10);
+        assert_eq!(sized(1000, (0, 0, Duration::ZERO), u64::MAX, 64), 1000 * mib);
     }
 }

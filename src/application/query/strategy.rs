@@ -11,12 +11,13 @@ use super::assembler::Assembler;
 use super::assembly::{Assembly, Rest};
 use super::changes::Changes;
 use super::compose::Pick;
+use super::divisible::Undivided;
 use super::encoded::stored;
 use super::layout::Layout;
 use super::lookup::Lookups;
 use super::order::{self, Order};
 use super::portioned;
-use super::portions::{Portions, Undivided};
+use super::portions::Portions;
 use super::prepared::{Prepared, Reading};
 use super::versions::Versions;
 use crate::application::ports::{

@@ -95,7 +95,7 @@ settings! {
         db_concurrency: Count<16> = Count::new(1),
         /// Portions of a table to read at the same time, 1 to 4
         ///
-        /// Only plain tables are read in portions.
+        /// Only plain queries are read in portions.
         #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_READERS")]
         readers: Count<4> = Count::new(1),
         /// How long to wait for the database's next answer

@@ -1,6 +1,6 @@
 //! Ranges of a table's integer key. A row keeps its key, and what is added should have a higher one.
 
-use crate::application::ports::PortionSql;
+use crate::application::ports::{Param, PortionSql};
 use crate::domain::portion::{DrivingTable, TableState};
 
 /// The place of a row, in a located query.
@@ -42,8 +42,9 @@ impl PortionSql for KeyRanges {
         self.no_state
     }
 
-    fn within(&self, from: u64, to: u64, _: &TableState) -> String {
-        format!("q.{PLACE} >= {from} AND q.{PLACE} < {to}")
+    fn within(&self, from: u64, to: u64, _: &TableState, params: &mut Vec<Param>) -> String {
+        params.extend([from, to].map(|place| Param::Int(place.min(i64::MAX as u64) as i64)));
+        format!("q.{PLACE} >= ? AND q.{PLACE} < ?")
     }
 
     fn changed_since(&self, state: &TableState) -> String {

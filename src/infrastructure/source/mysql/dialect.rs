@@ -25,7 +25,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     ..Grammar::new("mysql", &MySqlDialect {})
 };
 
-/// `_rowid` means a key of one integer, as long as the table has these keys and no such column.
+/// `_rowid` means a key of one integer, as long as it is this table with these keys and without such a column.
 static PORTIONS: KeyRanges = KeyRanges {
     key: "_rowid",
     storage: |table| {
@@ -34,7 +34,8 @@ static PORTIONS: KeyRanges = KeyRanges {
         let schema = parts.next().unwrap_or("DATABASE()".to_owned());
         let of = format!("WHERE table_schema = {schema} AND table_name = {name}");
         format!(
-            "(SELECT CRC32(GROUP_CONCAT(column_name ORDER BY index_name, seq_in_index)) \
+            "(SELECT CRC32(CONCAT(GROUP_CONCAT(column_name ORDER BY index_name, seq_in_index), \
+             COALESCE((SELECT create_time FROM information_schema.tables {of}), ''))) \
              FROM information_schema.statistics {of} AND non_unique = 0 AND NOT EXISTS (SELECT 1 \
              FROM information_schema.columns {of} AND column_name = '_rowid'))"
         )

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use sqlparser::dialect::PostgreSqlDialect;
 
 use super::portions::{AT_THE_PRIMARY, PostgresPortions};
-use crate::application::ports::dialect::{SqlDialect, integer, param};
+use crate::application::ports::dialect::SqlDialect;
 use crate::application::ports::grammar::{Escapes, Grammar};
+use crate::application::ports::param::{integer, param};
 use crate::application::ports::{Param, PortionSql};
 use crate::domain::changes::Since;
 use crate::domain::row::{Column, ColumnKind};

@@ -5,7 +5,7 @@
 //! and keeps its `xmin`, and then the table has another file.
 
 use super::super::key_ranges::{PLACE, after_select, literal, quoted};
-use crate::application::ports::PortionSql;
+use crate::application::ports::{Param, PortionSql};
 use crate::domain::portion::{DrivingTable, TableState};
 
 pub(super) struct PostgresPortions;
@@ -56,7 +56,7 @@ impl PortionSql for PostgresPortions {
          function of your own"
     }
 
-    fn within(&self, from: u64, to: u64, state: &TableState) -> String {
+    fn within(&self, from: u64, to: u64, state: &TableState, _: &mut Vec<Param>) -> String {
         let (from, to) = (tid(from), tid(to));
         let unchanged = format!("age(q.{WRITER}) NOT BETWEEN {}", ages(state));
         format!("q.{PLACE} >= {from} AND q.{PLACE} < {to} AND {unchanged}")
@@ -122,7 +122,12 @@ mod tests {
     #[test]
     fn a_range_names_blocks_and_a_transaction_of_32_bits() {
         let state = TableState { horizon: (3 << 32) + 700, next: 0, end: 0, storage: 0 };
-        let within = PostgresPortions.within(2 * PLACES_A_BLOCK, 9 * PLACES_A_BLOCK + 5, &state);
+        let within = PostgresPortions.within(
+            2 * PLACES_A_BLOCK,
+            9 * PLACES_A_BLOCK + 5,
+            &state,
+            &mut Vec::new(),
+        );
         assert_eq!(
             within,
             "q._shopwarm_place >= CAST('(2,0)' AS tid) AND q._shopwarm_place < CAST('(9,5)' AS tid) \

@@ -3,8 +3,9 @@
 use sqlparser::dialect::SQLiteDialect;
 
 use super::super::key_ranges::{KeyRanges, literal};
-use crate::application::ports::dialect::{SqlDialect, integer};
+use crate::application::ports::dialect::SqlDialect;
 use crate::application::ports::grammar::{Documents, Grammar};
+use crate::application::ports::param::integer;
 use crate::application::ports::{Param, PortionSql};
 use crate::domain::changes::Since;
 use crate::domain::encode::Hint;
