@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::support::items::{ROWS, Shop, end, total};
 use crate::support::servers::{Dialect, MariaDb, Postgres, Sqlite};
-use crate::support::shopwarm::shopwarm;
 
 const OWNS: &str = "\"items\", \"brands\", \"notes\", \"loose\", \"seen\"";
 
@@ -105,11 +104,7 @@ fn what_costs_more_in_portions_is_read_in_one_stream() {
         ];
         for (join, words) in cases {
             shop.define(OWNS, &format!("SELECT i.id, i.v AS own, j.v FROM items i {join}"));
-            let doctor = shopwarm("doctor -o json").contexts(&shop.contexts);
-            let report = doctor.database(shop.database.url()).cache(shop.redis.url()).run().json();
-            let checks = report["checks"].as_array().expect("a list");
-            let check = checks.iter().find(|check| check["check"] == "shop/items");
-            let text = check.expect("a check")["text"].as_str().expect("a text");
+            let text = shop.diagnosis("items");
             assert!(text.contains(words), "{:?}, {join}: {text}", shop.database.dialect());
         }
     });

@@ -8,7 +8,6 @@ use serde_json::Value;
 use crate::support::faults::{keys, until, warm};
 use crate::support::items::{ROWS, Shop, end, total};
 use crate::support::servers::{Dialect, MariaDb, Sqlite};
-use crate::support::shopwarm::shopwarm;
 
 /// On both databases, at the same time.
 fn on_each(test: fn(Shop)) {
@@ -21,21 +20,7 @@ fn on_each(test: fn(Shop)) {
 /// Without a version, and though no index knows the keys.
 #[test]
 fn what_changes_before_it_is_verified_does_not_stay() {
-    on_each(|shop| {
-        let child = shop.start();
-        for v in 1..40 {
-            shop.database.sql(&format!("UPDATE items SET v = {v} WHERE id % 40 = {v}"));
-            thread::sleep(Duration::from_millis(50));
-        }
-        let written: Vec<u64> = (1..=ROWS).filter(|id| id % 40 != 0).collect();
-        let run = end(child);
-        assert!(total(&run, "withdrawn") + total(&run, "repaired") > 0, "nothing was overtaken");
-        // An application drops what it changed after it was verified; here all that was changed.
-        shop.change("SELECT 1", &written);
-        shop.is_true();
-        assert_eq!(total(&run, "warmed") + total(&run, "skipped"), ROWS, "{}", run.stdout);
-        assert_eq!(run.strategy("shop/items")["protected"], true);
-    });
+    on_each(|shop| shop.is_true_whatever_changes());
 }
 
 /// An application that replaces rows gives them higher keys.
@@ -188,14 +173,9 @@ fn what_has_no_key_of_one_integer_is_read_in_one_stream() {
         let owns = "owns = ['items', 'named', 'below', 'odd', 'seen', 'found']";
         let text = format!("[context]\nname = 'shop'\n{owns}\n{text}");
         std::fs::write(&shop.contexts, text).expect("a file");
-        let doctor = shopwarm("doctor -o json").contexts(&shop.contexts);
-        let report = doctor.database(shop.database.url()).cache(shop.redis.url()).run().json();
-        let checks = report["checks"].as_array().expect("a list");
         for (name, _, words) in cases {
-            let id = format!("shop/{name}");
-            let check = checks.iter().find(|check| check["check"] == id).expect("a check");
-            let text = check["text"].as_str().expect("a text");
-            assert!(text.contains(words), "{id}: {text}");
+            let text = shop.diagnosis(name);
+            assert!(text.contains(words), "{name}: {text}");
         }
         let run = warm(&shop.contexts, shop.database.url(), shop.redis.url()).run().expect(0);
         assert_eq!(run.json()["outcome"], "complete", "{}", run.stdout);

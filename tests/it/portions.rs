@@ -1,8 +1,5 @@
 //! Tables that are read in portions: short queries, and every row once, wherever it moves meanwhile.
 
-use std::thread;
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::support::faults::{calm, keys, until, warm};
@@ -54,21 +51,7 @@ fn what_moves_to_places_that_are_read_later_is_given_once() {
 /// verified does not stay.
 #[test]
 fn a_portion_that_has_changed_is_read_again_row_by_row() {
-    let shop = shop();
-    let child = shop.start();
-    // What was read and not yet written, and what was written and not yet verified.
-    for v in 1..40 {
-        shop.database.sql(&format!("UPDATE items SET v = {v} WHERE id % 40 = {v}"));
-        thread::sleep(Duration::from_millis(50));
-    }
-    let written: Vec<u64> = (1..=ROWS).filter(|id| id % 40 != 0).collect();
-    let run = end(child);
-    assert!(total(&run, "withdrawn") + total(&run, "repaired") > 0, "nothing was overtaken");
-    // An application drops what it changed after it was verified; here all that was changed.
-    shop.change("SELECT 1", &written);
-    shop.is_true();
-    assert_eq!(total(&run, "warmed") + total(&run, "skipped"), ROWS, "{}", run.stdout);
-    assert_eq!(run.strategy("shop/items")["protected"], true);
+    shop().is_true_whatever_changes();
 }
 
 #[test]
@@ -233,15 +216,9 @@ fn what_does_not_go_in_portions_is_read_in_one_stream() {
     let owns = "owns = ['items', 'secret', 'parted', 'seen']";
     let text = format!("[context]\nname = \"shop\"\n{owns}\n{text}");
     std::fs::write(&shop.contexts, text).expect("a file");
-    let doctor = shopwarm("doctor -o json").contexts(&shop.contexts);
-    let doctor = doctor.database(shop.database.url()).cache(shop.redis.url()).run();
-    let report = doctor.json();
-    let checks = report["checks"].as_array().expect("a list");
     for (name, _, _, words) in cases {
-        let id = format!("shop/{name}");
-        let check = checks.iter().find(|check| check["check"] == id).expect("a check");
-        let text = check["text"].as_str().expect("a text");
-        assert!(text.contains(words), "{id}: {text}");
+        let text = shop.diagnosis(name);
+        assert!(text.contains(words), "{name}: {text}");
     }
     let run = warm(&shop.contexts, shop.database.url(), shop.redis.url()).run().expect(0);
     assert_eq!(run.json()["outcome"], "complete", "{}", run.stdout);

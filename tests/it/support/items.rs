@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::faults::{calm, keys, until, warm};
 use super::servers::{Database, Dialect, Redis};
-use super::shopwarm::{Finished, file, finish, send};
+use super::shopwarm::{Finished, file, finish, send, shopwarm};
 
 /// Rows of about 1 KiB: more than a portion has.
 pub const ROWS: u64 = 6_000;
@@ -68,6 +68,34 @@ impl Shop {
         let child = run.args(SLOW).start();
         until("the run is under way", || keys(&self.redis) > ROWS / 4);
         child
+    }
+
+    /// A run beside an application that changes rows of every portion leaves nothing stale.
+    pub fn is_true_whatever_changes(&self) {
+        let child = self.start();
+        // What was read and not yet written, and what was written and not yet verified.
+        for v in 1..40 {
+            self.database.sql(&format!("UPDATE items SET v = {v} WHERE id % 40 = {v}"));
+            thread::sleep(Duration::from_millis(50));
+        }
+        let written: Vec<u64> = (1..=ROWS).filter(|id| id % 40 != 0).collect();
+        let run = end(child);
+        assert!(total(&run, "withdrawn") + total(&run, "repaired") > 0, "nothing was overtaken");
+        // An application drops what it changed after it was verified; here all that was changed.
+        self.change("SELECT 1", &written);
+        self.is_true();
+        assert_eq!(total(&run, "warmed") + total(&run, "skipped"), ROWS, "{}", run.stdout);
+        assert_eq!(run.strategy("shop/items")["protected"], true);
+    }
+
+    /// What `doctor` says of a strategy of this context.
+    pub fn diagnosis(&self, strategy: &str) -> String {
+        let doctor = shopwarm("doctor -o json").contexts(&self.contexts);
+        let report = doctor.database(self.database.url()).cache(self.redis.url()).run().json();
+        let checks = report["checks"].as_array().expect("a list");
+        let id = format!("shop/{strategy}");
+        let check = checks.iter().find(|check| check["check"] == id).expect("a check");
+        check["text"].as_str().expect("a text").to_owned()
     }
 
     /// An application changes rows and then drops their keys.
