@@ -216,7 +216,8 @@ fn settings() -> Settings {
         (r"[0-9a-f]{12}-[0-9a-f]{8}", "[run]"),
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "[date]"),
         (r"\b\d+s(  \[run\]| \| \[run\])", "[ago]$1"),
-        (r"next: \S+ at", "next: [job] at"),
+        // The next job depends on the time of day, and where the line breaks on its name.
+        (r"next:\s+\S+\s+at\s+\[date\]\s+UTC", "next: [job] at [date] UTC"),
         (
             r#""(elapsed_ms|estimated_ms|used_bytes|seconds|elapsed_ms_before|elapsed_ms_after)": ?[\d.]+"#,
             r#""$1": [number]"#,
