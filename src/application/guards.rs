@@ -1,6 +1,7 @@
 //! What may hold back, end or undo what a run writes: each guard is one file with one entry.
 
 pub mod breaker;
+mod current;
 pub mod identical;
 pub mod memory;
 pub mod recheck;

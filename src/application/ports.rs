@@ -21,5 +21,7 @@ pub use meta::{Claimed, MetaStore};
 pub use param::Param;
 pub use portions::PortionSql;
 pub use source::{Query, QueryPlan, RowSource, Scan, SourceVitals, Sources};
-pub use strategy::{Ask, ChangeScan, Dividing, Entries, Tracked, Wanted, WarmupStrategy};
+pub use strategy::{
+    Ask, ChangeScan, Dividing, Entries, Overtaken, Tracked, Wanted, WarmupStrategy,
+};
 pub use write::{Checked, Inspected, Mode, WriteOptions, WriteOutcome, Written};

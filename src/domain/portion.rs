@@ -30,8 +30,8 @@ pub struct Alone {
 /// A table at the moment when a run began to read it in portions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableState {
-    /// What is older has not changed since: rows of earlier transactions, as all of these had ended, or
-    /// rows with lower keys, as far as they stay in their places.
+    /// What is older is known: rows of earlier transactions, as all of these had ended, or rows with lower
+    /// keys.
     pub horizon: u64,
     /// Higher than all transactions that had ended, or than all keys.
     pub next: u64,

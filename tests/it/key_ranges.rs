@@ -23,6 +23,21 @@ fn what_changes_before_it_is_verified_does_not_stay() {
     on_each(|shop| shop.is_true_whatever_changes());
 }
 
+/// No index knows the keys: each query by key would scan the table.
+#[test]
+fn what_has_changed_is_repaired_without_a_query_by_key() {
+    let server = MariaDb::private(&["--general-log=1", "--log-output=TABLE"]);
+    let shop = Shop::new(server.new_database(), "CONCAT('item:', id)");
+    let child = shop.start();
+    shop.database.sql("UPDATE items SET v = 7");
+    let run = end(child);
+    assert!(total(&run, "repaired") > 0, "{}", run.stdout);
+    assert_eq!((total(&run, "warmed"), total(&run, "withdrawn")), (ROWS, 0));
+    let by_key = "SELECT count(*) FROM mysql.general_log WHERE command_type = 'Execute'
+                  AND argument REGEXP 'item:[0-9]'";
+    assert_eq!(shop.database.query(by_key), "0", "{}", run.stdout);
+}
+
 /// An application that replaces rows gives them higher keys.
 #[test]
 fn rows_that_get_higher_keys_are_found_at_the_end_and_given_once() {

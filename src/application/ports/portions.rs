@@ -16,9 +16,9 @@ pub trait PortionSql: Send + Sync {
     /// Why a table has no state, for people.
     fn no_state(&self) -> &'static str;
 
-    /// That a row lies in this range and is not known to have changed since the state. Databases that keep
-    /// prepared statements get the range as parameters, so that one statement serves all portions.
-    fn within(&self, from: u64, to: u64, state: &TableState, params: &mut Vec<Param>) -> String;
+    /// That a row lies in this range. Databases that keep prepared statements get the range as parameters,
+    /// so that one statement serves all portions.
+    fn within(&self, from: u64, to: u64, params: &mut Vec<Param>) -> String;
 
     /// An error where the storage is not the one in the state, if the database can tell within a query;
     /// otherwise true.
@@ -26,8 +26,9 @@ pub trait PortionSql: Send + Sync {
         "1 = 1".to_owned()
     }
 
-    /// That a row has changed since the state, wherever it lies.
-    fn changed_since(&self, state: &TableState) -> String;
+    /// That a row has changed since the state, wherever it lies; `None`: rows do not tell, but they stay
+    /// in their places, and new ones come after the last.
+    fn changed_since(&self, state: &TableState) -> Option<String>;
 
     /// Asks for the first place with a row, from a place on; `None`: there are no long gaps.
     fn first_from(&self, table: &DrivingTable, from: u64) -> Option<String>;

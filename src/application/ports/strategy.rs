@@ -95,8 +95,7 @@ pub trait WarmupStrategy: Send + Sync {
         Err("its value is built in code".to_owned())
     }
 
-    /// The indexes of entries that have changed or gone since this portion was read, which they are
-    /// part of.
+    /// Which entries of a portion have changed, or left it, since it was read.
     ///
     /// # Errors
     /// The database's.
@@ -104,8 +103,8 @@ pub trait WarmupStrategy: Send + Sync {
         &self,
         _portion: &Portion,
         entries: &[Entry<'_>],
-    ) -> Result<Vec<usize>, Failure> {
-        Ok((0..entries.len()).collect())
+    ) -> Result<Overtaken, Failure> {
+        Ok(Overtaken { indexes: (0..entries.len()).collect(), now: EntryBatch::default() })
     }
 
     /// The database's plan for [`Wanted::All`], as far as known.
@@ -117,6 +116,15 @@ pub trait WarmupStrategy: Send + Sync {
     fn tracked(&self) -> Result<&dyn Tracked, String> {
         Err("its value is built in code".to_owned())
     }
+}
+
+/// Entries of a portion that are not in it as they were.
+#[derive(Debug, Default)]
+pub struct Overtaken {
+    /// Their indexes.
+    pub indexes: Vec<usize>,
+    /// The current entries of those that are still in it.
+    pub now: EntryBatch,
 }
 
 /// A strategy that can read only what changed.

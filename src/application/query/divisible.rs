@@ -77,7 +77,7 @@ impl Portions {
         let middle = state.end / 2;
         let mut params = prepared.params.clone();
         let range = (middle, middle.saturating_add(width as u64));
-        let within = self.sql.within(range.0, range.1, state, &mut params);
+        let within = self.sql.within(range.0, range.1, &mut params);
         let columns = Pick::Columns(&prepared.layout.columns);
         let part = self.composer(prepared).matching(columns, &within);
         let part = prepared.sources.bulk.plan(&part, &params).await?;

@@ -1,7 +1,8 @@
 //! A selection read in portions, and then what changed meanwhile.
 //!
 //! A row that stays as it is lies in one place and is read once. All others, wherever they have moved,
-//! are found by one query at the end; those whose keys were given already are left out.
+//! are found at the end, by one query or in further portions; those whose keys were given already are
+//! left out.
 
 use std::collections::VecDeque;
 
@@ -33,6 +34,8 @@ pub(super) struct Portioned<'a> {
     given: Given,
     /// What changed meanwhile, after the last portion.
     changed: Option<Assembly<'a>>,
+    /// Reads what was added meanwhile.
+    is_late: bool,
 }
 
 /// The selection of a definition, in no order.
@@ -54,6 +57,7 @@ pub(super) fn entries<'a>(
             ready: VecDeque::new(),
             given: Given::default(),
             changed: None,
+            is_late: false,
         };
         Ok::<_, Failure>(stream::try_unfold(portioned, move |mut portioned| async move {
             match portioned.next(batch_size).await {
@@ -84,6 +88,9 @@ impl Portioned<'_> {
                 rows.for_each(|row| self.assembler.push(row));
                 self.assembler.finish();
                 self.ready.extend(self.assembler.ready.drain(..));
+                if self.is_late {
+                    self.given.leave_out(self.ready.make_contiguous())?;
+                }
                 for batch in &mut self.ready {
                     self.given.note(batch)?;
                     batch.part_of = Some(PartOf::Portion { portion, is_last: false });
@@ -91,10 +98,20 @@ impl Portioned<'_> {
                 if let Some(last) = self.ready.back_mut() {
                     last.part_of = Some(PartOf::Portion { portion, is_last: true });
                 }
-            } else if self.has_changed().await? {
-                let rows = self.changed_rows().await?;
-                let assembler = Assembler::new(self.reading.layout, batch_size);
-                self.changed = Some(Assembly::new(Some(rows), assembler));
+            } else if !self.is_late
+                && let Some(end) = self.changed_until().await?
+            {
+                match self.portions.sql.changed_since(&self.state) {
+                    Some(condition) => {
+                        let rows = self.changed_rows(&condition).await?;
+                        let assembler = Assembler::new(self.reading.layout, batch_size);
+                        self.changed = Some(Assembly::new(Some(rows), assembler));
+                    }
+                    None => {
+                        self.is_late = true;
+                        self.readers.go_on(end);
+                    }
+                }
             } else {
                 return Ok(None);
             }
@@ -102,28 +119,30 @@ impl Portioned<'_> {
     }
 
     /// What changed meanwhile. If it is not much, its query has ended before any of it is written.
-    async fn changed_rows(&mut self) -> Result<Rows, Failure> {
-        let (portions, reading, state) = (self.portions, self.reading, &self.state);
-        let few = read_whole(portions.changed(self.prepared, reading, state, true)).await?;
+    async fn changed_rows(&mut self, condition: &str) -> Result<Rows, Failure> {
+        let (portions, reading) = (self.portions, self.reading);
+        let changed = (condition, &self.state);
+        let few = read_whole(portions.changed(self.prepared, reading, changed, true)).await?;
         Ok(match few {
             Some(batches) => stream::iter(batches.into_iter().map(Ok)).boxed(),
-            None => portions.changed(self.prepared, reading, state, false),
+            None => portions.changed(self.prepared, reading, changed, false),
         })
     }
 
     /// A query that fails may have met another storage.
     async fn explain(&mut self, failure: Failure) -> Failure {
         match failure.kind {
-            FailureKind::Query => self.has_changed().await.err().unwrap_or(failure),
+            FailureKind::Query => self.changed_until().await.err().unwrap_or(failure),
             _ => failure,
         }
     }
 
-    /// Whether anything in the database has changed since the state.
-    async fn has_changed(&mut self) -> Result<bool, Failure> {
+    /// The end of the table now; `None`: nothing in the database has changed since the state.
+    async fn changed_until(&mut self) -> Result<Option<u64>, Failure> {
         let now = self.portions.state(self.prepared).await?;
         let now = now.filter(|now| now.storage == self.state.storage);
-        Ok(now.ok_or_else(|| moved(self.prepared))?.next != self.state.horizon)
+        let now = now.ok_or_else(|| moved(self.prepared))?;
+        Ok((now.next != self.state.horizon).then_some(now.end))
     }
 }
 

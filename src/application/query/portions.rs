@@ -11,9 +11,8 @@ use super::assembly::Assembly;
 use super::compose::{Composer, Pick};
 use super::encoded::stored;
 use super::prepared::{Prepared, Reading};
-use crate::application::ports::{Param, PortionSql, Query};
-use crate::domain::digest::Digest;
-use crate::domain::entry::Entry;
+use crate::application::ports::{Entries, Overtaken, Param, PortionSql, Query};
+use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::portion::{DrivingTable, Portion, TableState};
 use crate::domain::row::{Column, RowBatch};
@@ -62,22 +61,21 @@ impl Portions {
         state: &TableState,
     ) -> BoxStream<'static, Result<RowBatch, Failure>> {
         let mut params = prepared.params.clone();
-        let within = self.within(range, state, &mut params);
-        let sql = self.composer(prepared).matching(pick, &within);
+        let unchanged = self.unchanged(range, state, &mut params);
+        let sql = self.composer(prepared).matching(pick, &unchanged);
         let query = prepared.query(sql, params, layout);
         prepared.sources.primary.rows(Query { brief: true, ..query })
     }
 
-    /// All rows that have changed since the state; `brief`: they are few.
+    /// All rows that have changed since the state, by a condition that tells; `brief`: they are few.
     pub(super) fn changed(
         &self,
         prepared: &Prepared,
         Reading { pick, layout, .. }: Reading<'_>,
-        state: &TableState,
+        (changed, state): (&str, &TableState),
         brief: bool,
     ) -> BoxStream<'static, Result<RowBatch, Failure>> {
-        let is_stored = self.sql.is_stored(&self.table, state);
-        let changed = format!("{} AND {is_stored}", self.sql.changed_since(state));
+        let changed = format!("{changed} AND {}", self.sql.is_stored(&self.table, state));
         let sql = self.composer(prepared).matching(pick, &changed);
         let query = prepared.query(sql, prepared.params.clone(), layout);
         prepared.sources.primary.rows(Query { brief, ..query })
@@ -100,7 +98,7 @@ impl Portions {
         Query::counting(label, sql).number(prepared.sources.primary.as_ref()).await
     }
 
-    /// The indexes of entries that are no longer in their portion as they were.
+    /// Which entries of a portion are no longer in it as they were.
     ///
     /// # Errors
     /// The database's.
@@ -109,57 +107,88 @@ impl Portions {
         prepared: &Prepared,
         portion: &Portion,
         entries: &[Entry<'_>],
-    ) -> Result<Vec<usize>, Failure> {
-        let now = match self.changed_values(prepared, portion).await {
-            Ok(None) => return Ok(Vec::new()),
-            Ok(Some(now)) => now,
-            Err(failure) if failure.kind != FailureKind::Query => return Err(failure),
-            Err(failure) => match self.state(prepared).await? {
-                Some(now) if now.storage == portion.state.storage => return Err(failure),
-                _ => HashMap::new(),
-            },
-        };
-        let is_other = |entry: &Entry<'_>| now.get(entry.key) != Some(&Digest::of(entry.value));
-        let others = entries.iter().enumerate().filter(|(_, entry)| is_other(entry));
-        Ok(others.map(|(i, _)| i).collect())
+    ) -> Result<Overtaken, Failure> {
+        match self.compared(prepared, portion, entries).await {
+            Err(failure) if failure.kind == FailureKind::Query => {
+                match self.state(prepared).await? {
+                    Some(now) if now.storage == portion.state.storage => Err(failure),
+                    // Nothing lies where it was.
+                    _ => {
+                        let indexes = (0..entries.len()).collect();
+                        Ok(Overtaken { indexes, now: EntryBatch::default() })
+                    }
+                }
+            }
+            compared => compared,
+        }
     }
 
-    /// The values that a portion has now, without those that are known to have changed; `None`: as all
-    /// rows tell, none has.
-    async fn changed_values(
+    async fn compared(
         &self,
         prepared: &Prepared,
-        Portion { from, to, rows, state }: &Portion,
-    ) -> Result<Option<HashMap<Vec<u8>, Digest>>, Failure> {
-        let composer = self.composer(prepared);
-        if self.table.alone.is_some() {
-            // Where rows name their writers, ranges are no parameters.
-            let within = self.within((*from, *to), state, &mut Vec::new());
-            let count = prepared.count(composer.counted("count(*)", &within)).await?;
-            if count == *rows {
-                return Ok(None);
-            }
+        portion: &Portion,
+        entries: &[Entry<'_>],
+    ) -> Result<Overtaken, Failure> {
+        if self.table.alone.is_some() && self.counts(prepared, portion).await? == portion.rows {
+            return Ok(Overtaken::default());
         }
-        let layout = &prepared.layout;
-        let reading = Reading { composer, pick: Pick::Columns(&layout.columns), layout };
-        let rows = self.rows(prepared, reading, (*from, *to), state);
-        let entries = Assembly::new(Some(rows), Assembler::new(layout, usize::MAX)).into_stream();
-        let mut batches = stored(entries, prepared.definition.spec.coding, true);
-        let mut now = HashMap::new();
+        let places = entries.iter().enumerate().map(|(i, entry)| (entry.key, i));
+        let places: HashMap<&[u8], usize> = places.collect();
+        let mut is_same = vec![false; entries.len()];
+        let mut now = EntryBatch::default();
+        let mut batches = self.current(prepared, portion);
         while let Some(batch) = batches.try_next().await? {
-            now.extend(batch.iter().map(|entry| (entry.key.to_vec(), Digest::of(entry.value))));
+            for entry in batch.iter() {
+                if let Some(i) = places.get(entry.key) {
+                    is_same[*i] = entry.value == entries[*i].value;
+                    if !is_same[*i] {
+                        now.push(entry);
+                    }
+                }
+            }
+            now.failed.extend(batch.failed);
         }
-        Ok(Some(now))
+        let indexes = (0..entries.len()).filter(|i| !is_same[*i]).collect();
+        Ok(Overtaken { indexes, now })
     }
 
-    /// That a row lies in a range as it did, or an error where the table was rewritten.
+    /// How many rows of a portion have not changed, where rows tell.
+    async fn counts(&self, prepared: &Prepared, portion: &Portion) -> Result<u64, Failure> {
+        let mut params = prepared.params.clone();
+        let range = (portion.from, portion.to);
+        let unchanged = self.unchanged(range, &portion.state, &mut params);
+        prepared.count(self.composer(prepared).counted("count(*)", &unchanged)).await
+    }
+
+    /// All entries that lie in a portion now.
+    fn current<'a>(&'a self, prepared: &'a Prepared, portion: &Portion) -> Entries<'a> {
+        let layout = &prepared.layout;
+        let mut params = prepared.params.clone();
+        let within = self.within((portion.from, portion.to), &portion.state, &mut params);
+        let sql = self.composer(prepared).matching(Pick::Columns(&layout.columns), &within);
+        let query = Query { brief: true, ..prepared.query(sql, params, layout) };
+        let rows = prepared.sources.primary.rows(query);
+        let entries = Assembly::new(Some(rows), Assembler::new(layout, usize::MAX)).into_stream();
+        stored(entries, prepared.definition.spec.coding, true)
+    }
+
+    /// That a row lies in a range and is not known to have changed since the state.
+    fn unchanged(&self, range: (u64, u64), state: &TableState, params: &mut Vec<Param>) -> String {
+        let within = self.within(range, state, params);
+        match self.sql.changed_since(state) {
+            Some(changed) => format!("{within} AND NOT ({changed})"),
+            None => within,
+        }
+    }
+
+    /// That a row lies in a range, or an error where the table was rewritten.
     fn within(
         &self,
         (from, to): (u64, u64),
         state: &TableState,
         params: &mut Vec<Param>,
     ) -> String {
-        let within = self.sql.within(from, to, state, params);
+        let within = self.sql.within(from, to, params);
         format!("{within} AND {}", self.sql.is_stored(&self.table, state))
     }
 }

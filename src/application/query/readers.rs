@@ -117,6 +117,11 @@ impl<'a> Readers<'a> {
         }
     }
 
+    /// Goes on to another end of the table.
+    pub(super) fn go_on(&mut self, end: u64) {
+        self.state.end = end.max(self.state.end);
+    }
+
     /// Waits before a query that was interrupted is sent again.
     async fn pause(&mut self, failure: Failure) -> Result<(), Failure> {
         if !failure.is_interruption() || self.losses == MAX_LOSSES {

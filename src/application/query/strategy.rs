@@ -21,7 +21,7 @@ use super::portions::Portions;
 use super::prepared::{Prepared, Reading};
 use super::versions::Versions;
 use crate::application::ports::{
-    Ask, Dividing, Entries, Query, QueryPlan, Tracked, Wanted, WarmupStrategy,
+    Ask, Dividing, Entries, Overtaken, Query, QueryPlan, Tracked, Wanted, WarmupStrategy,
 };
 use crate::domain::changes::Tracking;
 use crate::domain::entry::{Entry, EntryBatch};
@@ -210,10 +210,13 @@ impl WarmupStrategy for QueryStrategy {
         &self,
         portion: &Portion,
         entries: &[Entry<'_>],
-    ) -> Result<Vec<usize>, Failure> {
+    ) -> Result<Overtaken, Failure> {
         match self.in_portions().await {
             Ok(portions) => portions.overtaken(&self.prepared, portion, entries).await,
-            Err(_) => Ok((0..entries.len()).collect()),
+            Err(_) => {
+                let indexes = (0..entries.len()).collect();
+                Ok(Overtaken { indexes, now: EntryBatch::default() })
+            }
         }
     }
 

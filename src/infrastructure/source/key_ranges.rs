@@ -42,13 +42,13 @@ impl PortionSql for KeyRanges {
         self.no_state
     }
 
-    fn within(&self, from: u64, to: u64, _: &TableState, params: &mut Vec<Param>) -> String {
+    fn within(&self, from: u64, to: u64, params: &mut Vec<Param>) -> String {
         params.extend([from, to].map(|place| Param::Int(place.min(i64::MAX as u64) as i64)));
         format!("q.{PLACE} >= ? AND q.{PLACE} < ?")
     }
 
-    fn changed_since(&self, state: &TableState) -> String {
-        format!("q.{PLACE} >= {}", state.horizon)
+    fn changed_since(&self, _: &TableState) -> Option<String> {
+        None
     }
 
     fn first_from(&self, table: &DrivingTable, from: u64) -> Option<String> {

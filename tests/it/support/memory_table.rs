@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use ::shopwarm::application::ports::{
-    Ask, ChangeScan, Dialect, Param, Query, QueryPlan, RowSource, Sources, Tracked, Wanted,
-    WarmupStrategy,
+    Ask, ChangeScan, Dialect, Overtaken, Param, Query, QueryPlan, RowSource, Sources, Tracked,
+    Wanted, WarmupStrategy,
 };
 use ::shopwarm::domain::changes::{Moment, Since};
 use ::shopwarm::domain::entry::{Collection, Entry, EntryBatch};
@@ -241,13 +241,22 @@ impl WarmupStrategy for MemoryStrategy {
         &self,
         portion: &Portion,
         entries: &[Entry<'_>],
-    ) -> Result<Vec<usize>, Failure> {
+    ) -> Result<Overtaken, Failure> {
         self.table.state().portions_verified += 1;
         assert!(entries.len() as u64 <= portion.rows, "{portion:?}");
         let now = self.versions(entries).await?;
         let pairs = entries.iter().zip(now).enumerate();
         let changed = pairs.filter(|(_, (entry, now))| entry.version != *now);
-        Ok(changed.map(|(i, _)| i).collect())
+        let (mut overtaken, kind) = (Overtaken::default(), Kind::of(self.spec.value));
+        let state = self.table.state();
+        for (i, (entry, _)) in changed {
+            overtaken.indexes.push(i);
+            let key = std::str::from_utf8(entry.key).expect("text");
+            if let Some(row) = state.rows.get(key) {
+                push(&mut overtaken.now, key, row, &kind);
+            }
+        }
+        Ok(overtaken)
     }
 
     async fn quiesced(&self) {

@@ -56,14 +56,12 @@ impl PortionSql for PostgresPortions {
          function of your own"
     }
 
-    fn within(&self, from: u64, to: u64, state: &TableState, _: &mut Vec<Param>) -> String {
-        let (from, to) = (tid(from), tid(to));
-        let unchanged = format!("age(q.{WRITER}) NOT BETWEEN {}", ages(state));
-        format!("q.{PLACE} >= {from} AND q.{PLACE} < {to} AND {unchanged}")
+    fn within(&self, from: u64, to: u64, _: &mut Vec<Param>) -> String {
+        format!("q.{PLACE} >= {} AND q.{PLACE} < {}", tid(from), tid(to))
     }
 
-    fn changed_since(&self, state: &TableState) -> String {
-        format!("age(q.{WRITER}) BETWEEN {}", ages(state))
+    fn changed_since(&self, state: &TableState) -> Option<String> {
+        Some(format!("age(q.{WRITER}) BETWEEN {}", ages(state)))
     }
 
     /// A division by zero is not worked out before the query runs, as the storage may change.
@@ -121,17 +119,16 @@ mod tests {
 
     #[test]
     fn a_range_names_blocks_and_a_transaction_of_32_bits() {
-        let state = TableState { horizon: (3 << 32) + 700, next: 0, end: 0, storage: 0 };
-        let within = PostgresPortions.within(
-            2 * PLACES_A_BLOCK,
-            9 * PLACES_A_BLOCK + 5,
-            &state,
-            &mut Vec::new(),
-        );
+        let (from, to) = (2 * PLACES_A_BLOCK, 9 * PLACES_A_BLOCK + 5);
         assert_eq!(
-            within,
-            "q._shopwarm_place >= CAST('(2,0)' AS tid) AND q._shopwarm_place < CAST('(9,5)' AS tid) \
-             AND age(q._shopwarm_writer) NOT BETWEEN 0 AND (SELECT age(CAST('700' AS xid)))"
+            PostgresPortions.within(from, to, &mut Vec::new()),
+            "q._shopwarm_place >= CAST('(2,0)' AS tid) AND q._shopwarm_place < CAST('(9,5)' AS tid)"
+        );
+        let state = TableState { horizon: (3 << 32) + 700, next: 0, end: 0, storage: 0 };
+        let changed = PostgresPortions.changed_since(&state);
+        assert_eq!(
+            changed.as_deref(),
+            Some("age(q._shopwarm_writer) BETWEEN 0 AND (SELECT age(CAST('700' AS xid)))")
         );
     }
 }
