@@ -8,6 +8,7 @@ pub mod pace;
 pub mod ports;
 pub mod query;
 pub mod record;
+pub mod resume;
 pub mod run_state;
 pub mod runs;
 pub mod schedule;

@@ -33,6 +33,9 @@ pub struct Counts {
     /// Skipped keys without data.
     #[serde(skip_serializing_if = "is_zero")]
     pub absent: u64,
+    /// Skipped keys that an earlier run wrote, which this one goes on from.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub resumed: u64,
     /// Skipped keys that were written, went stale, and were deleted.
     pub withdrawn: u64,
     /// Written, but not checked for staleness.
@@ -99,6 +102,7 @@ impl AddAssign for Counts {
             identical: identical.reduce(|a, b| a + b),
             repaired: self.repaired + other.repaired,
             absent: self.absent + other.absent,
+            resumed: self.resumed + other.resumed,
             withdrawn: self.withdrawn + other.withdrawn,
             unverified: self.unverified + other.unverified,
             exposure: self.exposure.max(other.exposure),

@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod cached;
 pub mod cause;
 pub mod changes;
+pub mod checkpoint;
 pub mod coding;
 pub mod completeness;
 pub mod counts;

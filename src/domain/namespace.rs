@@ -38,6 +38,16 @@ pub fn manifest(prefix: &str, strategy: &str, run_id: &str) -> String {
     own(prefix, &format!("keys:{strategy}:{run_id}"))
 }
 
+/// The list of the runs that have left checkpoints, newest first.
+pub fn checkpoints(prefix: &str) -> String {
+    own(prefix, "checkpoints")
+}
+
+/// What a run has finished.
+pub fn checkpoint(prefix: &str, run_id: &str) -> String {
+    own(prefix, &format!("checkpoint:{run_id}"))
+}
+
 /// The lock of a context.
 pub fn lock(prefix: &str, context: &str) -> String {
     own(prefix, &format!("lock:{context}"))

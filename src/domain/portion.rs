@@ -1,5 +1,7 @@
 //! Ranges of a table that are read, written and verified as one unit.
 
+use serde::{Deserialize, Serialize};
+
 use super::key_rows::{KeyRows, TableName};
 
 /// The table that a query begins with. It may join others to each of its rows.
@@ -28,7 +30,7 @@ pub struct Alone {
 }
 
 /// A table at the moment when a run began to read it in portions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableState {
     /// What is older is known: rows of earlier transactions, as all of these had ended, or rows with lower
     /// keys.
@@ -60,4 +62,6 @@ pub enum PartOf {
     Portion { portion: Portion, is_last: bool },
     /// What changed while the portions were read.
     Changed,
+    /// Keys of an earlier run, which are not read again; the batch is empty.
+    TakenOver { keys: u64 },
 }

@@ -303,7 +303,10 @@ fn next(report: &Report, info: &RunInfo) -> Option<String> {
         Ending::Stopped(Stop::LockLost) => again("--lock-wait 5m"),
         // Nothing was warmed: existing entries may be old.
         Ending::Stopped(_) if report.strategies.is_empty() => again(""),
-        // What was warmed is not sent again, and what was there before may be old.
+        // What was finished is not read again, and what was there before may be old.
+        Ending::Stopped(_) if warms && is_whole(report, info) => {
+            Some(info.without("resume").again("--resume"))
+        }
         Ending::Stopped(_) if warms => again("--skip-identical"),
         Ending::Stopped(_) => again(""),
         Ending::Fatal(_) => Some(info.instead(DOCTOR)),
@@ -320,6 +323,12 @@ fn next(report: &Report, info: &RunInfo) -> Option<String> {
         Ending::Bad if warms => warm_wrong(report, info).or_else(|| again("")),
         Ending::Bad => again(""),
     }
+}
+
+/// Whether it was to read whole strategies.
+fn is_whole(report: &Report, info: &RunInfo) -> bool {
+    let reads_changes = report.strategies.iter().any(|strategy| strategy.changed.is_some());
+    report.limit.is_none() && !reads_changes && !info.command.starts_with("warmup keys")
 }
 
 /// Whether all that went wrong is in the data or the queries.

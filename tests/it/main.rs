@@ -78,6 +78,7 @@ mod race;
 mod readers;
 mod refusals;
 mod replaced;
+mod resume;
 mod roles;
 mod rooms;
 mod runs;

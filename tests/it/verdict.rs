@@ -95,9 +95,7 @@ fn an_interrupted_run_says_of_how_many_keys() {
         let last = last_line(&run.stdout);
         assert!(last.starts_with("! interrupted: ") && last.contains(" of 2,000 keys"), "{last}");
         assert!(
-            last.ends_with(
-                "next: shopwarm warmup context own --skip-identical --rate 200 --batch-size 20"
-            ),
+            last.ends_with("next: shopwarm warmup context own --resume --rate 200 --batch-size 20"),
             "{last}"
         );
         assert!(

@@ -182,7 +182,7 @@ impl<'a> ChangedOnly<'a> {
         let mark = last.watermark.as_ref();
         let mark =
             mark.ok_or("the last complete run did not record up to when it had read everything")?;
-        let definition = tracked.fingerprint();
+        let definition = plan.strategies[index].fingerprint().unwrap_or_default();
         self.check_mark(mark, &definition, moment, passes.epoch(index))?;
         let (mine, others): (Vec<_>, Vec<_>) = self
             .manifests
@@ -255,8 +255,7 @@ impl<'a> ChangedOnly<'a> {
     /// Notes where a later run can continue. Whether it may is decided when the run is recorded.
     pub fn leave_watermark(&self, book: &mut Book, index: usize, passes: &Passes) {
         let plan = self.run.plan;
-        let (Ok(tracked), Some(Ok(moment))) = (plan.strategies[index].tracked(), &self.moment)
-        else {
+        let (Ok(_), Some(Ok(moment))) = (plan.strategies[index].tracked(), &self.moment) else {
             return;
         };
         let report = &mut book.tallies[index].report;
@@ -283,7 +282,7 @@ impl<'a> ChangedOnly<'a> {
             clock: moment.clock,
             noted_at: self.asked_at,
             cache: passes.epoch(index),
-            fingerprint: tracked.fingerprint(),
+            fingerprint: plan.strategies[index].fingerprint().unwrap_or_default(),
             full_at,
             renewed_at,
             ttl: lifetime(&plan.ttls[index]),

@@ -18,6 +18,8 @@ use crate::application::keys::{orphans, prune};
 use crate::application::pace::{Governor, Pace, PaceLimits};
 use crate::application::ports::Consent;
 use crate::application::ports::{Cache, Sources, Wanted, WarmupStrategy};
+use crate::application::resume::Resume;
+use crate::application::resume::notes::Notes;
 use crate::application::run_state::book::{Book, Unmatched};
 use crate::application::run_state::context::RunContext;
 use crate::application::run_state::event::Reporter;
@@ -176,12 +178,14 @@ impl Coordinator {
         protection::learn(&mut book, &run, is_whole).await;
         let mut passes = Passes::new(&book, &run).await;
         let mut changes = ChangedOnly::look_back(&mut book, run).await;
-        let mut flow = Flow::new(run);
+        let mut resume = Resume::look_back(&mut book, &run).await;
+        let mut flow = Flow::new(run, Notes::new(run).await);
         while book.goes_on(&run)
             && let Some(index) = passes.next_due(&book)
         {
             let span = tracing::info_span!("strategy", id = %self.plan.spec(index).id);
-            warm_one(index, &run, &mut book, &size, &mut passes, &mut changes, &mut flow)
+            let former = (&mut changes, &mut resume);
+            warm_one(index, &run, &mut book, &size, &mut passes, former, &mut flow)
                 .instrument(span)
                 .await;
             passes.ask_epoch(&book, &run).await;
@@ -194,6 +198,8 @@ impl Coordinator {
             changes.forget_superseded(&book, &whole).await;
         }
         prune::prune(&mut book, &run, written).await;
+        let is_done = (0..book.tallies.len()).all(|index| book.is_finished(index, &run));
+        flow.writer.notes.finish(is_done).await;
         self.quiesce().await;
         book.close(&run, Unmatched::default())
     }
@@ -214,7 +220,7 @@ impl Coordinator {
         let mut book = Book::open(&run);
         protection::learn(&mut book, &run, false).await;
         let mut passes = Passes::of_named(&book, &run).await;
-        let mut flow = Flow::new(run);
+        let mut flow = Flow::new(run, Notes::none(run));
         let mut unmatched = Unmatched::default();
         while book.goes_on(&run)
             && let Some(window) = run.unless_stopped(windows.try_next()).await
@@ -284,7 +290,7 @@ async fn warm_one<'a>(
     book: &mut Book,
     size: &SizeGuard<'_>,
     passes: &mut Passes,
-    changes: &mut ChangedOnly<'a>,
+    (changes, resume): (&mut ChangedOnly<'a>, &mut Resume),
     flow: &mut Flow<'a>,
 ) {
     let former = passes.begin(index, book, run).await;
@@ -295,7 +301,8 @@ async fn warm_one<'a>(
     if size.before(book, index).await {
         let recorder = flow.writer.keys.recorder();
         let changed = changes.open(book, index, passes, recorder).await;
-        let entries = changed.unwrap_or_else(|| flow.writer.streams.take(index));
+        let rest = resume.open(book, index, run, (passes, &mut flow.writer.notes));
+        let entries = changed.or(rest).unwrap_or_else(|| flow.writer.streams.take(index));
         flow.warm(book, index, entries).await;
         changes.close(book, index);
         interrupted::read_again(flow, book, index, run).await;
@@ -308,5 +315,6 @@ async fn warm_one<'a>(
     book.end(index, run);
     changes.leave_watermark(book, index, passes);
     flow.writer.keys.close(index, &book.tallies[index].report.status);
+    flow.writer.notes.end(book, index);
     flow.writer.streams.drop(index);
 }

@@ -13,6 +13,7 @@ use crate::application::guards::memory::MemoryGuard;
 use crate::application::guards::recheck::Sent;
 use crate::application::keys::leave::RunKeys;
 use crate::application::ports::Entries;
+use crate::application::resume::notes::Notes;
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
 use crate::application::run_state::event::Event;
@@ -29,7 +30,7 @@ pub struct Flow<'a> {
 }
 
 impl<'a> Flow<'a> {
-    pub fn new(run: RunContext<'a>) -> Self {
+    pub fn new(run: RunContext<'a>, notes: Notes<'a>) -> Self {
         let options = &run.plan.options;
         let cache = run.plan.target.clone();
         Self {
@@ -39,6 +40,7 @@ impl<'a> Flow<'a> {
                 breaker: Breaker::new(options.batch_size),
                 keys: RunKeys::new(&run),
                 streams: Streams::new(run.plan),
+                notes,
             },
         }
     }
@@ -76,6 +78,7 @@ pub struct Writer<'a> {
     breaker: Breaker,
     pub keys: RunKeys,
     pub streams: Streams<'a>,
+    pub notes: Notes<'a>,
 }
 
 impl<'a> Writer<'a> {
@@ -114,6 +117,7 @@ impl<'a> Writer<'a> {
                     }
                     match next {
                         Some(Ok(mut batch)) => {
+                            self.notes.read(&batch);
                             book.tallies[index].count_unsent(&mut batch, named);
                             outbox.send(batch);
                             moved = Instant::now();
@@ -153,6 +157,7 @@ impl<'a> Writer<'a> {
     }
 
     fn count_batch(&mut self, tally: &mut Tally, index: usize, sent: Sent) -> Option<Failure> {
+        self.notes.settled(&sent);
         let Sent { batch, written, .. } = sent;
         let enough = self.breaker.observe(&written);
         self.keys.note(index, &batch, &written);

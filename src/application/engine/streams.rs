@@ -18,12 +18,12 @@ enum Slot<'a> {
 }
 
 impl<'a> Streams<'a> {
-    /// A run that reads changes opens nothing ahead: it does not know yet how a strategy is read.
+    /// A run that may not read all opens nothing ahead: it does not know yet how a strategy is read.
     pub fn new(plan: &'a RunPlan) -> Self {
         Self {
             plan,
             slots: plan.strategies.iter().map(|_| Slot::Closed).collect(),
-            ahead: match plan.options.changed.on {
+            ahead: match plan.options.changed.on || plan.options.resume.is_some() {
                 true => 0,
                 false => plan.options.db_concurrency.saturating_sub(1),
             },

@@ -43,7 +43,7 @@ impl<'a> Current<'a> {
     pub(super) fn can_ask(&self, part_of: Option<PartOf>, entry: &Entry<'_>) -> bool {
         match part_of {
             Some(PartOf::Portion { .. }) => true,
-            Some(PartOf::Changed) => self.is_looked_up(),
+            Some(PartOf::Changed | PartOf::TakenOver { .. }) => self.is_looked_up(),
             None => self.is_looked_up() && entry.version.is_some(),
         }
     }
@@ -65,7 +65,7 @@ impl<'a> Current<'a> {
                 let overtaken = self.retried(|| self.strategy.overtaken(&portion, entries)).await?;
                 Ok(self.find_elsewhere(entries, overtaken).await)
             }
-            Some(PartOf::Changed) => {
+            Some(PartOf::Changed | PartOf::TakenOver { .. }) => {
                 let now = self.retried(|| self.load(entries)).await?;
                 let stale = differing(entries, 0..entries.len(), &now);
                 Ok(Found { stale, now, failure: None })

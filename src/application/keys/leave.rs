@@ -35,7 +35,7 @@ impl RunKeys {
             let strategies = strategies.map(|(strategy, ttl)| Recorded {
                 strategy: strategy.spec().id.to_string(),
                 ttl: ttl.base.min(MAX_TTL),
-                definition: strategy.tracked().ok().map(|tracked| tracked.fingerprint()),
+                definition: strategy.fingerprint(),
             });
             let cache = Arc::clone(cache);
             Recorder::new(cache, &plan.options.prefix, info, strategies.collect())

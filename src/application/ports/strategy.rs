@@ -1,6 +1,7 @@
 //! What to warm.
 
 use std::future::ready;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream};
@@ -8,6 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::source::QueryPlan;
 use crate::domain::changes::Since;
+use crate::domain::checkpoint::FinishedPortions;
 use crate::domain::entry::{Entry, EntryBatch, Name};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
@@ -63,6 +65,11 @@ pub trait WarmupStrategy: Send + Sync {
     /// Whether its entries carry a version.
     fn is_versioned(&self) -> bool {
         false
+    }
+
+    /// Changes whenever the stored form of a row would change; `None`: it is not known.
+    fn fingerprint(&self) -> Option<String> {
+        None
     }
 
     /// Why its keys cannot be looked up again, for people; `None`: they can.
@@ -130,9 +137,6 @@ pub struct Overtaken {
 /// A strategy that can read only what changed.
 #[async_trait]
 pub trait Tracked: Send + Sync {
-    /// Changes whenever the stored form of a row would change.
-    fn fingerprint(&self) -> String;
-
     /// The cheapest scan that finds all changes; `Err`: why there is none, for people.
     async fn scan(&self) -> Result<ChangeScan, String>;
 
@@ -219,18 +223,20 @@ impl Ask {
     /// In portions, where the strategy can, and in no order.
     #[must_use]
     pub fn in_portions(mut self) -> Self {
-        self.in_portions = Some(Dividing { readers: 1, max_rows: u64::MAX });
+        self.in_portions = Some(Dividing { readers: 1, max_rows: u64::MAX, finished: None });
         self
     }
 }
 
 /// How a selection is read in portions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Dividing {
     /// Portions that are read at the same time.
     pub readers: usize,
     /// Rows that a portion should have at most.
     pub max_rows: u64,
+    /// What an earlier run has finished.
+    pub finished: Option<Arc<FinishedPortions>>,
 }
 
 #[derive(Clone, Debug)]

@@ -66,9 +66,9 @@ impl Changes {
     }
 }
 
-#[async_trait]
-impl Tracked for Changes {
-    fn fingerprint(&self) -> String {
+impl Changes {
+    /// Changes whenever the stored form of a row would change.
+    pub(super) fn fingerprint(&self) -> String {
         let Prepared { definition, layout, sql, params, .. } = self.prepared.as_ref();
         // A hasher with fixed keys: the same text gives the same fingerprint in every process.
         let mut hasher = std::hash::DefaultHasher::new();
@@ -91,7 +91,10 @@ impl Tracked for Changes {
         text.hash(&mut hasher);
         format!("{:016x}", hasher.finish())
     }
+}
 
+#[async_trait]
+impl Tracked for Changes {
     async fn scan(&self) -> Result<ChangeScan, String> {
         let definition = &self.prepared.definition;
         let since = Since::new(0, Duration::ZERO);
@@ -139,7 +142,7 @@ impl Tracked for Changes {
         let changed_at = self.changed_at();
         let sql = changed_at.and_then(|column| composer.count_unchanged(column, since));
         match sql {
-            Some(sql) => self.prepared.count(sql).await,
+            Some(sql) => self.prepared.count(sql, self.prepared.params.clone()).await,
             None => Ok(0),
         }
     }

@@ -46,7 +46,8 @@ pub(super) fn entries<'a>(
     (batch_size, how): (usize, Dividing),
 ) -> BoxStream<'a, Result<EntryBatch, Failure>> {
     stream::once(async move {
-        let state = portions.state(prepared).await?.ok_or_else(|| moved(prepared))?;
+        let now = portions.state(prepared).await?.ok_or_else(|| moved(prepared))?;
+        let (state, how, former) = portions.go_on(prepared, now, how).await?;
         let portioned = Portioned {
             prepared,
             portions,
@@ -54,7 +55,7 @@ pub(super) fn entries<'a>(
             state,
             readers: Readers::new(prepared, portions, reading, state, how),
             assembler: Assembler::new(reading.layout, batch_size),
-            ready: VecDeque::new(),
+            ready: former.into_iter().collect(),
             given: Given::default(),
             changed: None,
             is_late: false,

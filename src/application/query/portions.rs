@@ -11,7 +11,7 @@ use super::assembly::Assembly;
 use super::compose::{Composer, Pick};
 use super::encoded::stored;
 use super::prepared::{Prepared, Reading};
-use crate::application::ports::{Entries, Overtaken, Param, PortionSql, Query};
+use crate::application::ports::{Dividing, Entries, Overtaken, Param, PortionSql, Query};
 use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::portion::{DrivingTable, Portion, TableState};
@@ -50,6 +50,36 @@ impl Portions {
             state = state_of(&batch);
         }
         Ok(state)
+    }
+
+    /// Takes over what an earlier run has finished: its state of the table, and how many of its keys are
+    /// as they were, in an empty batch.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn go_on(
+        &self,
+        prepared: &Prepared,
+        now: TableState,
+        mut how: Dividing,
+    ) -> Result<(TableState, Dividing, Option<EntryBatch>), Failure> {
+        let Some(finished) = how.finished.take() else {
+            return Ok((now, how, None));
+        };
+        if finished.state.storage != now.storage {
+            let why = "its table was rewritten or replaced, or the server was restarted";
+            let mut none = EntryBatch::default();
+            none.warnings.push(format!("all of it is warmed: {why}"));
+            return Ok((now, how, Some(none)));
+        }
+        let state = TableState { end: now.end.max(finished.state.end), ..finished.state };
+        let mut keys = 0;
+        for (from, to) in &finished.ranges {
+            keys += self.count_unchanged(prepared, (*from, *to), &state).await?;
+        }
+        let taken_over = EntryBatch::taken_over(keys.min(finished.keys));
+        how.finished = Some(finished);
+        Ok((state, how, Some(taken_over)))
     }
 
     /// The rows of a range that have not changed since the state.
@@ -129,7 +159,10 @@ impl Portions {
         portion: &Portion,
         entries: &[Entry<'_>],
     ) -> Result<Overtaken, Failure> {
-        if self.table.alone.is_some() && self.counts(prepared, portion).await? == portion.rows {
+        let range = (portion.from, portion.to);
+        if self.table.alone.is_some()
+            && self.count_unchanged(prepared, range, &portion.state).await? == portion.rows
+        {
             return Ok(Overtaken::default());
         }
         let places = entries.iter().enumerate().map(|(i, entry)| (entry.key, i));
@@ -152,12 +185,16 @@ impl Portions {
         Ok(Overtaken { indexes, now })
     }
 
-    /// How many rows of a portion have not changed, where rows tell.
-    async fn counts(&self, prepared: &Prepared, portion: &Portion) -> Result<u64, Failure> {
+    /// How many rows of a range are not known to have changed since the state.
+    async fn count_unchanged(
+        &self,
+        prepared: &Prepared,
+        range: (u64, u64),
+        state: &TableState,
+    ) -> Result<u64, Failure> {
         let mut params = prepared.params.clone();
-        let range = (portion.from, portion.to);
-        let unchanged = self.unchanged(range, &portion.state, &mut params);
-        prepared.count(self.composer(prepared).counted("count(*)", &unchanged)).await
+        let unchanged = self.unchanged(range, state, &mut params);
+        prepared.count(self.composer(prepared).counted("count(*)", &unchanged), params).await
     }
 
     /// All entries that lie in a portion now.

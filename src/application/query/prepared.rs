@@ -130,17 +130,17 @@ impl Prepared {
             return Ok(1);
         }
         let limit = [self.definition.limit, limit].into_iter().flatten().min();
-        self.count(self.composer().count_keys(limit)).await
+        self.count(self.composer().count_keys(limit), self.params.clone()).await
     }
 
     /// The number that a counting query gives.
     ///
     /// # Errors
     /// The database's.
-    pub(super) async fn count(&self, sql: String) -> Result<u64, Failure> {
+    pub(super) async fn count(&self, sql: String, params: Vec<Param>) -> Result<u64, Failure> {
         let query = Query {
             written: self.written(),
-            params: self.params.clone(),
+            params,
             ..Query::counting(self.definition.spec.id.to_string(), sql)
         };
         query.number(self.sources.bulk.as_ref()).await

@@ -153,12 +153,13 @@ impl<'a> Readers<'a> {
             self.next = first.min(self.state.end);
             self.is_gap = false;
         }
-        let from = self.next;
-        if from == self.state.end {
-            return Ok(None);
+        let (mut from, mut to) = (self.next, self.state.end);
+        if let Some(finished) = &self.how.finished {
+            from = finished.first_open(from).min(to);
+            to = finished.next_after(from).unwrap_or(to).min(to);
         }
-        self.next = self.state.end.min(from.saturating_add(self.size));
-        Ok(Some((from, self.next)))
+        self.next = to.min(from.saturating_add(self.size));
+        Ok((from < self.next).then_some((from, self.next)))
     }
 
     fn open(&self, from: u64, to: u64) -> Reader {

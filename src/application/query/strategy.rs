@@ -91,8 +91,8 @@ impl QueryStrategy {
     }
 
     /// The selection, at most `limit` keys of it.
-    fn all(&self, limit: Option<u64>, ask: Ask) -> Entries<'_> {
-        let Some(how) = ask.in_portions.filter(|_| limit.is_none()) else {
+    fn all(&self, limit: Option<u64>, mut ask: Ask) -> Entries<'_> {
+        let Some(how) = ask.in_portions.take().filter(|_| limit.is_none()) else {
             return self.streamed(limit, &ask);
         };
         if let Some(portions) = self.portions.get() {
@@ -168,6 +168,10 @@ impl WarmupStrategy for QueryStrategy {
 
     fn is_versioned(&self) -> bool {
         self.prepared.layout.is_versioned()
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some(self.changes.fingerprint())
     }
 
     fn opaque(&self) -> Option<&str> {

@@ -81,8 +81,13 @@ impl Book {
         tallies.any(|tally| tally.failed_by(&is_reason))
     }
 
-    /// Whether a strategy's whole selection was read and is in the cache.
+    /// Whether this run has read a strategy's whole selection, and it is in the cache.
     pub fn is_complete(&self, index: usize, run: &RunContext<'_>) -> bool {
+        self.is_finished(index, run) && self.tallies[index].report.stats.resumed == 0
+    }
+
+    /// Whether a strategy's whole selection is in the cache, perhaps by an earlier run.
+    pub fn is_finished(&self, index: usize, run: &RunContext<'_>) -> bool {
         let tally = &self.tallies[index];
         let stats = &tally.report.stats;
         run.plan.options.limit.is_none()

@@ -10,6 +10,9 @@ use crate::application::ports::Mode;
 use crate::domain::percent::Percent;
 use crate::domain::report::Gates;
 
+/// Names the last run, to go on with.
+pub const LAST: &str = "last";
+
 /// The options of one run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -48,6 +51,8 @@ pub struct Options {
     pub pace: PaceLimits,
     pub on_eviction: OnEviction,
     pub changed: ChangedOptions,
+    /// Go on where this run ended, or the last one.
+    pub resume: Option<String>,
 }
 
 /// Whether and how a run reads only what changed.

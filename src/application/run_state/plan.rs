@@ -8,6 +8,7 @@ use crate::application::pace::Pace;
 use crate::application::ports::{
     Ask, Cache, Consent, Dividing, Entries, Sources, Wanted, WarmupStrategy, WriteOptions,
 };
+use crate::domain::checkpoint::FinishedPortions;
 use crate::domain::key::KeyTemplate;
 use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::strategy::StrategySpec;
@@ -54,21 +55,26 @@ impl RunPlan {
 
     /// The entries that are wanted, or a sample of them.
     pub fn entries(&self, index: usize, keys: Wanted, in_order: bool) -> Entries<'_> {
+        let ask = Ask { in_order, ..self.ask(keys, None) };
+        let entries = self.strategies[index].entries(ask);
+        match self.options.sample {
+            Some((size, seed)) => sampled(entries, size, seed),
+            None => entries,
+        }
+    }
+
+    fn ask(&self, keys: Wanted, finished: Option<Arc<FinishedPortions>>) -> Ask {
         let options = &self.options;
-        let entries = self.strategies[index].entries(Ask {
+        Ask {
             batch_size: options.batch_size,
             values: options.values,
             in_portions: (!options.lists_keys && options.sample.is_none()).then(|| Dividing {
                 readers: options.readers,
                 // At a low rate a large portion would be written for long before it is verified.
                 max_rows: self.pace.now().rate.unwrap_or(u64::MAX),
+                finished,
             }),
-            in_order,
             ..Ask::new(keys)
-        });
-        match options.sample {
-            Some((size, seed)) => sampled(entries, size, seed),
-            None => entries,
         }
     }
 
@@ -76,6 +82,12 @@ impl RunPlan {
     pub fn selection(&self, index: usize) -> Entries<'_> {
         let limit = self.options.limit;
         self.entries(index, Wanted::All { limit }, false)
+    }
+
+    /// What is left of a strategy's selection.
+    pub fn rest(&self, index: usize, finished: FinishedPortions) -> Entries<'_> {
+        let ask = self.ask(Wanted::All { limit: None }, Some(Arc::new(finished)));
+        self.strategies[index].entries(ask)
     }
 
     pub fn write_options(&self, index: usize) -> WriteOptions {

@@ -9,6 +9,7 @@ use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
+use crate::domain::portion::PartOf;
 use crate::domain::precision::Precision;
 use crate::domain::report::{KEPT_ERRORS, Seen, Status, StrategyReport};
 use crate::domain::standing::{Class, Standing};
@@ -60,6 +61,10 @@ impl Tally {
     /// Counts what a batch holds that is not sent.
     pub fn count_unsent(&mut self, batch: &mut EntryBatch, named: bool) {
         let report = &mut self.report;
+        if let Some(PartOf::TakenOver { keys }) = batch.part_of {
+            report.stats.skipped += keys;
+            report.stats.resumed += keys;
+        }
         report.stats.skipped += batch.absent.len() as u64;
         report.stats.absent += batch.absent.len() as u64;
         report.stats.failed += batch.failed.len() as u64;

@@ -17,7 +17,7 @@ use crate::application::pace::{GentleLimits, PaceLimits};
 use crate::application::ports::Mode;
 use crate::application::run_state::options::OnEviction;
 use crate::application::run_state::options::ShapeGuard;
-use crate::application::run_state::options::{ChangedOptions, Options};
+use crate::application::run_state::options::{ChangedOptions, LAST, Options};
 use crate::domain::failure::FailureKind;
 use crate::domain::percent::Percent;
 use crate::domain::report::Gates;
@@ -64,6 +64,11 @@ settings! {
         // Longer than any transaction of a shop.
         #[arg(long, value_name = "DURATION", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_CHANGED_OVERLAP")]
         changed_overlap: SpanOrZero = SpanOrZero(Duration::from_mins(5)),
+        /// Go on where the last run was interrupted, or this run
+        ///
+        /// What it has finished counts as already there.
+        #[arg(long, value_name = "RUN", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_RESUME", num_args = 0..=1, require_equals = true, default_missing_value = LAST)]
+        resume: String,
         /// Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them
         #[arg(long, help_heading = WARM, hide_short_help = true, env = "SHOPWARM_SKIP_IDENTICAL", action = SetTrue, value_parser = FalseyValueParser::new())]
         skip_identical: bool = false,
@@ -213,6 +218,7 @@ impl RunSettings {
                 full_every: self.full_every().0,
                 overlap: self.changed_overlap().0,
             },
+            resume: self.resume.clone().filter(|run| !run.is_empty()),
             on_eviction: self.on_eviction(),
             pace: PaceLimits {
                 rate: limit(self.rate),

@@ -29,19 +29,19 @@ fn an_interrupted_run_says_of_how_many() {
     says(
         &one(Some(Expected::exactly(990_018))),
         "! interrupted: 247,500 of 990,018 keys warmed (24.9%) in 250 ms; \
-         next: shopwarm warmup all --skip-identical",
+         next: shopwarm warmup all --resume",
     );
     says(
         &one(Some(Expected::about(990_018))),
         "! interrupted: 247,500 of about 990,018 keys warmed (24.9%) in 250 ms; \
-         next: shopwarm warmup all --skip-identical",
+         next: shopwarm warmup all --resume",
     );
     // Nothing is said of a whole that is not known, or that was passed.
     for unknown in [None, Some(Expected::about(247_500)), Some(Expected::about(9))] {
         says(
             &one(unknown),
             "! interrupted: 247,500 keys warmed in 250 ms; \
-             next: shopwarm warmup all --skip-identical",
+             next: shopwarm warmup all --resume",
         );
     }
 }
@@ -60,7 +60,7 @@ fn of_several_strategies_those_that_were_not_reached_count() {
     says(
         &stopped(Stop::Deadline, run),
         "! deadline hit: 2 of 3 strategies not finished; 15 of about 110 keys warmed (13.6%) in 250 ms; \
-         next: shopwarm warmup all --skip-identical",
+         next: shopwarm warmup all --resume",
     );
 }
 
@@ -127,8 +127,14 @@ fn the_next_step_is_about_the_same_run() {
     let half = || cancelled("a", 5, None);
     assert_eq!(
         next(&stopped(Stop::Deadline, vec![half()])),
-        "shopwarm warmup all --skip-identical --rate 5k --exclude catalog/hot --contexts bad"
+        "shopwarm warmup all --resume --rate 5k --exclude catalog/hot --contexts bad"
     );
+    let limited = Report { limit: Some(5), ..stopped(Stop::Deadline, vec![half()]) };
+    assert!(next(&limited).contains(" --skip-identical "), "a part of a strategy is not resumed");
+    let flags = Flags { own: " --resume=0123 --rate 5k".to_owned(), ..Flags::default() };
+    let resumed = RunInfo { flags, ..info("warmup all") };
+    let verdict = Verdict::of_run(&stopped(Stop::Deadline, vec![half()]), &resumed);
+    assert_eq!(verdict.next.as_deref(), Some("shopwarm warmup all --resume --rate 5k"));
     let (data, cache) = (Origin::Data, Origin::Cache);
     for (report, expected) in [
         (vec![with(data, "NaN")], "runs last -v --contexts bad"),
@@ -188,7 +194,7 @@ fn what_is_there_already_is_no_failure() {
     says(
         &stopped(Stop::Interrupted, vec![half]),
         "! interrupted: 0 of about 3,001 keys warmed, 2,000 already there (66.6%) in 250 ms; \
-         next: shopwarm warmup all --skip-identical",
+         next: shopwarm warmup all --resume",
     );
     // Keys without data are no part of the whole that a gate is about.
     let mut empty = there("a", 5, 5, 90);

@@ -64,9 +64,14 @@ impl Shop {
     }
 
     pub fn start(&self) -> Child {
+        self.start_until(ROWS / 4)
+    }
+
+    /// A run that has written this many keys, and is slow.
+    pub fn start_until(&self, written: u64) -> Child {
         let run = warm(&self.contexts, self.database.url(), self.redis.url());
         let child = run.args(SLOW).start();
-        until("the run is under way", || keys(&self.redis) > ROWS / 4);
+        until("the run is under way", || keys(&self.redis) > written);
         child
     }
 

@@ -233,6 +233,10 @@ impl WarmupStrategy for MemoryStrategy {
         true
     }
 
+    fn fingerprint(&self) -> Option<String> {
+        Some(String::new())
+    }
+
     async fn portions(&self) -> Result<(), String> {
         self.table.state().portions.map(drop).ok_or("the table is not divided".to_owned())
     }
@@ -289,10 +293,6 @@ impl Row {
 
 #[async_trait]
 impl Tracked for MemoryStrategy {
-    fn fingerprint(&self) -> String {
-        String::new()
-    }
-
     async fn scan(&self) -> Result<ChangeScan, String> {
         Ok(ChangeScan::Rows)
     }

@@ -1,0 +1,200 @@
+//! Runs that go on where an earlier one was killed or interrupted.
+
+use std::process::Child;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::faults::{calm, keys, until, warm};
+use crate::support::items::{ROWS, Shop, total};
+use crate::support::servers::{MariaDb, Postgres, Sqlite};
+use crate::support::shopwarm::{Finished, finish, send};
+
+const BY_ID: &str = "CAST('item:' || id AS text)";
+
+fn on_each(test: fn(Shop)) {
+    thread::scope(|scope| {
+        scope.spawn(|| test(Shop::new(Postgres::database(), "'item:' || id")));
+        scope.spawn(|| test(Shop::new(MariaDb::database(), "CONCAT('item:', id)")));
+        scope.spawn(|| test(Shop::new(Sqlite::database(), BY_ID)));
+    });
+}
+
+/// A run that was killed when it had noted about half of its portions.
+fn killed(shop: &Shop) {
+    kill(shop.start_until(ROWS / 2));
+}
+
+fn kill(child: Child) {
+    send(&child, "KILL");
+    assert_eq!(finish(child).code, -9);
+}
+
+/// Its lock is still there.
+fn resume(shop: &Shop, flag: &str) -> Finished {
+    let run = warm(&shop.contexts, shop.database.url(), shop.redis.url());
+    calm(run.args("--no-lock").args(flag).run()).expect(0)
+}
+
+/// Counts that agree with each other and with the cache.
+fn taken_over(run: &Finished, shop: &Shop) -> u64 {
+    let (warmed, skipped) = (total(run, "warmed"), total(run, "skipped"));
+    assert_eq!(run.json()["outcome"], "complete", "{}", run.stdout);
+    assert_eq!(warmed + skipped, shop.rows().len() as u64, "{}", run.stdout);
+    let resumed = run.json()["totals"]["resumed"].as_u64().unwrap_or(0);
+    assert_eq!(skipped, resumed, "{}", run.stdout);
+    resumed
+}
+
+fn warnings(run: &Finished) -> String {
+    run.json()["strategies"][0]["warnings"].to_string() + &run.json()["warnings"].to_string()
+}
+
+#[test]
+fn a_run_goes_on_where_another_was_killed() {
+    on_each(|shop| {
+        killed(&shop);
+        let before = keys(&shop.redis);
+        let run = resume(&shop, "--resume");
+        let resumed = taken_over(&run, &shop);
+        assert!(resumed > ROWS / 4 && resumed <= before, "{resumed} of {before}");
+        assert_eq!(shop.is_true().len() as u64, ROWS);
+        // There is nothing left.
+        let again = resume(&shop, "--resume");
+        assert_eq!(total(&again, "warmed"), ROWS);
+        assert!(warnings(&again).contains("has finished"), "{}", again.stdout);
+    });
+}
+
+/// Twice, with changes of all kinds in between.
+#[test]
+fn what_changed_meanwhile_is_found() {
+    on_each(|shop| {
+        killed(&shop);
+        let gone = format!("DELETE FROM items WHERE id IN (1, {ROWS})");
+        shop.change(&gone, &[1, ROWS]);
+        shop.change("UPDATE items SET v = 7 WHERE id = 2", &[2]);
+        shop.change(&format!("UPDATE items SET v = 7 WHERE id = {}", ROWS - 1), &[ROWS - 1]);
+        shop.change("INSERT INTO items VALUES (100000, 8, 'new')", &[100_000]);
+        let second = warm(&shop.contexts, shop.database.url(), shop.redis.url());
+        let before = keys(&shop.redis);
+        let second = second.args("--rate 500 --no-lock --resume").start();
+        until("the second run is under way", || keys(&shop.redis) > before + 1500);
+        kill(second);
+        shop.change("UPDATE items SET v = 9 WHERE id = 3", &[3]);
+        let run = resume(&shop, "--resume");
+        assert!(taken_over(&run, &shop) > ROWS / 2, "{}", run.stdout);
+        let cached = shop.is_true();
+        assert_eq!(cached["item:100000"]["v"], 8);
+        // Elsewhere the application fills what it has dropped.
+        let dropped = [2, 3].iter().filter(|id| !cached.contains_key(&format!("item:{id}")));
+        let missing = ROWS - 1 - cached.len() as u64;
+        assert_eq!(missing, dropped.count() as u64);
+    });
+}
+
+#[test]
+fn an_interrupted_run_says_how_to_go_on() {
+    let shop = Shop::new(Sqlite::database(), BY_ID);
+    let child = shop.start_until(ROWS / 2);
+    send(&child, "INT");
+    let run = calm(finish(child)).expect(130);
+    let next = run.json()["next"].as_str().expect("a command").to_owned();
+    assert!(next.contains(" --resume"), "{next}");
+    let id = run.json()["run_id"].as_str().expect("an id").to_owned();
+    let run = resume(&shop, &format!("--resume={id}"));
+    assert!(taken_over(&run, &shop) > ROWS / 4);
+    assert_eq!(shop.is_true().len() as u64, ROWS);
+}
+
+/// Whatever would make what is there wrong.
+#[test]
+fn what_no_longer_fits_is_warmed_from_its_start() {
+    type Break = (&'static str, fn(&Shop), &'static str);
+    let cases: [Break; 5] = [
+        ("--resume", |shop| shop.database.sql("VACUUM FULL items"), "its table was rewritten"),
+        (
+            "--resume",
+            |shop| {
+                let text = std::fs::read_to_string(&shop.contexts).expect("a file");
+                let text = text.replace("id, v FROM", "id, v + 0 AS v FROM");
+                std::fs::write(&shop.contexts, text).expect("a file");
+            },
+            "its definition, its TTL or how it is stored has changed",
+        ),
+        ("--resume --default-ttl 2h", |_| (), "its definition, its TTL"),
+        ("--resume=0123", |_| (), "run 0123 has left nothing to go on with"),
+        ("--resume --limit 9000", |_| (), "does not go together with --limit"),
+    ];
+    thread::scope(|scope| {
+        for (flag, change, why) in cases {
+            scope.spawn(move || {
+                let shop = Shop::new(Postgres::database(), "'item:' || id");
+                killed(&shop);
+                change(&shop);
+                let run = resume(&shop, flag);
+                assert_eq!(total(&run, "warmed"), ROWS, "{flag}: {}", run.stdout);
+                assert!(warnings(&run).contains(why), "{flag}: {}", run.stdout);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_cache_that_was_restarted_takes_everything() {
+    let shop = Shop::new(Sqlite::database(), BY_ID);
+    killed(&shop);
+    shop.redis.cli(&["SAVE"]);
+    shop.redis.restart();
+    let run = resume(&shop, "--resume");
+    assert_eq!(total(&run, "warmed"), ROWS);
+    assert!(warnings(&run).contains("the cache was restarted or replaced"), "{}", run.stdout);
+}
+
+/// Half of a TTL later the keys would not live as long as an operator expects.
+#[test]
+fn keys_that_expire_soon_are_written_again() {
+    let shop = Shop::new(Sqlite::database(), BY_ID);
+    let text = std::fs::read_to_string(&shop.contexts).expect("a file");
+    let text = text.replace("value = ", "ttl = \"8s\"\nvalue = ");
+    std::fs::write(&shop.contexts, text).expect("a file");
+    killed(&shop);
+    thread::sleep(Duration::from_secs(5));
+    let run = resume(&shop, "--resume");
+    assert_eq!(total(&run, "warmed"), ROWS);
+    assert!(warnings(&run).contains("more than half of its TTL"), "{}", run.stdout);
+}
+
+/// Strategies that were finished are not read again, however they are read.
+#[test]
+fn finished_strategies_are_taken_over() {
+    let shop = Shop::new(Postgres::database(), "'item:' || id");
+    let text = std::fs::read_to_string(&shop.contexts).expect("a file");
+    let few = "[strategies.few]\nkey = \"few:{id}\"\nvalue = \"object\"\npriority = 9
+               sql.any = \"SELECT id, v FROM items\"\norder_by = \"id\"\nlimit = 50\n";
+    std::fs::write(&shop.contexts, format!("{text}{few}")).expect("a file");
+    killed(&shop);
+    shop.change("UPDATE items SET v = 5 WHERE id = 1", &[1]);
+    let run = resume(&shop, "--resume");
+    let few = run.strategy("shop/few");
+    assert_eq!((few["warmed"].as_u64(), few["resumed"].as_u64()), (Some(0), Some(50)));
+    assert!(run.strategy("shop/items")["resumed"].as_u64() > Some(ROWS / 4));
+    // It was not this run that wrote them all.
+    let changed = resume(&shop, "--changed");
+    assert_eq!(changed.strategy("shop/items")["read"], Value::from("full"), "{}", changed.stdout);
+}
+
+/// A later run that warms something else does not hide what was interrupted.
+#[test]
+fn the_last_run_of_these_strategies_is_gone_on_with() {
+    let shop = Shop::new(Postgres::database(), "'item:' || id");
+    killed(&shop);
+    let other = shop.contexts.with_file_name("other.toml");
+    let text = "[context]\nname = \"other\"\nowns = [\"items\"]\n[strategies.few]
+                key = \"few:{id}\"\nvalue = \"object\"\nsql.any = \"SELECT id FROM items WHERE id < 9\"\n";
+    std::fs::write(&other, text).expect("a file");
+    warm(&other, shop.database.url(), shop.redis.url()).run().expect(0);
+    let run = resume(&shop, "--resume");
+    assert!(taken_over(&run, &shop) > ROWS / 4, "{}", run.stdout);
+}
