@@ -4,6 +4,7 @@ pub mod coordinator;
 mod delivery;
 mod expected;
 pub mod flow;
+mod gathering;
 mod in_flight;
 pub mod inspect;
 mod interrupted;

@@ -222,6 +222,24 @@ fn a_portion_that_does_not_come_to_its_end_is_verified_too() {
     assert_eq!(shop.table.take_portions_verified(), 3, "two portions, and a repair");
 }
 
+/// Where no index knows the keys, a question about a few of them costs as much as one about many.
+#[test]
+fn slow_questions_by_key_are_few() {
+    let shop = Shop::new(20_000);
+    let options = || Options { concurrency: 2, ..Options::default() };
+    assert_eq!(shop.warm(options()).stats.warmed, 20_000);
+    assert_eq!(shop.table.take_lookups(), 40, "each batch of 500 by itself");
+    shop.table.look_up_within(Duration::from_millis(120));
+    for i in [0, 10_000, 19_999] {
+        shop.table.overtake(&key(i), Some(&value(i, 1)));
+    }
+    let stats = shop.warm(options()).stats;
+    assert_eq!((stats.warmed, stats.repaired, stats.unverified), (20_000, 3, 0));
+    let lookups = shop.table.take_lookups();
+    assert!(lookups < 16, "{lookups}");
+    assert_eq!(shop.cached(10_000), Some(value(10_000, 1)));
+}
+
 #[test]
 fn a_throttled_portion_is_verified_when_its_last_slice_is_written() {
     let shop = Shop::new(600);

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::in_flight::Delivered;
 use crate::application::guards::identical::Identical;
-use crate::application::guards::recheck::{Recheck, Sent};
+use crate::application::guards::recheck::{Lookup, Recheck, Sent};
 use crate::application::guards::shape::ShapeCheck;
 use crate::application::ports::{Cache, WriteOptions, Written};
 use crate::application::run_state::context::RunContext;
@@ -69,16 +69,26 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Writes a batch; verifies it too unless it is part of a portion. A stopped run waits until the
-    /// grace period is over.
+    /// How long the last query by key took; `None`: nothing is verified.
+    pub(super) fn last_lookup(&self) -> Option<Lookup> {
+        self.recheck.as_ref().map(Recheck::last_lookup)
+    }
+
+    /// Writes a batch; verifies it too if it `is_alone`. A stopped run waits until the grace period is
+    /// over.
     ///
     /// # Errors
     /// Why none of it was sent.
-    pub(super) async fn deliver(&self, batch: EntryBatch, grace: Grace<'_>) -> Delivered {
+    pub(super) async fn deliver(
+        &self,
+        batch: EntryBatch,
+        is_alone: bool,
+        grace: Grace<'_>,
+    ) -> Delivered {
         let written = Written::unknown(batch.len(), GRACE_OVER);
         let mut sent = [Sent { batch, written, since: Instant::now() }];
         let delivered = tokio::select! {
-            delivered = self.write(&mut sent) => delivered,
+            delivered = self.write(&mut sent, is_alone) => delivered,
             () = grace => {
                 give_up(&mut sent);
                 Ok(())
@@ -88,7 +98,7 @@ impl<'a> Delivery<'a> {
         delivered.map(|()| sent)
     }
 
-    async fn write(&self, sent: &mut [Sent; 1]) -> Result<(), Failure> {
+    async fn write(&self, sent: &mut [Sent; 1], is_alone: bool) -> Result<(), Failure> {
         let [Sent { batch, written, .. }] = sent;
         if let Some(shape) = &self.shape
             && let Some(failure) = shape.refuses(self.cache, batch).await
@@ -100,7 +110,7 @@ impl<'a> Delivery<'a> {
             None => self.cache.write(batch, &self.how).await,
         };
         match &self.recheck {
-            Some(recheck) if self.portion_of(batch).is_none() => {
+            Some(recheck) if is_alone => {
                 recheck.settle(sent, &self.how).await;
             }
             _ => {}
@@ -108,7 +118,7 @@ impl<'a> Delivery<'a> {
         Ok(())
     }
 
-    /// Verifies the batches of a portion.
+    /// Verifies batches together.
     pub(super) async fn settle(&self, mut sent: Vec<Sent>, grace: Grace<'_>) -> Vec<Sent> {
         if let Some(recheck) = &self.recheck {
             tokio::select! {

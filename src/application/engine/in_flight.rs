@@ -14,7 +14,14 @@ const MAX_BYTES: usize = 3 * 1024 * 1024;
 /// What became of a batch, or why none of it was sent.
 pub(super) type Delivered = Result<Sent, Failure>;
 
-type Delivery<'a> = BoxFuture<'a, (usize, Delivered)>;
+/// Batches that are verified together: a portion by where it begins, or a group by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Bundle {
+    Portion(u64),
+    Group(u64),
+}
+
+type Delivery<'a> = BoxFuture<'a, (usize, Option<Bundle>, Delivered)>;
 
 /// Batches in flight: at most `max`, of at most [`MAX_BYTES`] together.
 pub(super) struct InFlight<'a> {
@@ -37,10 +44,15 @@ impl<'a> InFlight<'a> {
         Self { batches, bytes: 0, max: options.concurrency }
     }
 
-    /// Adds a batch of so many bytes that is being delivered.
-    pub(super) fn push(&mut self, bytes: usize, delivery: BoxFuture<'a, Delivered>) {
+    /// Adds a batch that is being delivered, and its size.
+    pub(super) fn push(
+        &mut self,
+        bytes: usize,
+        bundle: Option<Bundle>,
+        delivery: BoxFuture<'a, Delivered>,
+    ) {
         self.bytes += bytes;
-        let delivery = delivery.map(move |delivered| (bytes, delivered)).boxed();
+        let delivery = delivery.map(move |delivered| (bytes, bundle, delivered)).boxed();
         match &mut self.batches {
             Batches::AsTheyCome(all) => all.push(delivery),
             Batches::InOrder(all) => all.push_back(delivery),
@@ -62,13 +74,13 @@ impl<'a> InFlight<'a> {
         self.len() < self.max && self.bytes < MAX_BYTES
     }
 
-    pub(super) async fn next(&mut self) -> Option<Delivered> {
+    pub(super) async fn next(&mut self) -> Option<(Option<Bundle>, Delivered)> {
         let next = match &mut self.batches {
             Batches::AsTheyCome(all) => all.next().await,
             Batches::InOrder(all) => all.next().await,
         };
-        let (bytes, delivered) = next?;
+        let (bytes, bundle, delivered) = next?;
         self.bytes -= bytes;
-        Some(delivered)
+        Some((bundle, delivered))
     }
 }

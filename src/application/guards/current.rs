@@ -1,6 +1,8 @@
 //! What the database says now of entries that were written.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use tokio::sync::Semaphore;
@@ -9,6 +11,7 @@ use crate::application::ports::{Ask, Overtaken, WarmupStrategy};
 use crate::domain::entry::{Entry, EntryBatch, Name, Value};
 use crate::domain::failure::Failure;
 use crate::domain::portion::PartOf;
+use crate::domain::sync::lock;
 
 /// Sessions that look at the same time.
 const SESSIONS: usize = 2;
@@ -20,6 +23,14 @@ const ATTEMPTS: u32 = 3;
 pub(super) struct Current<'a> {
     strategy: &'a dyn WarmupStrategy,
     sessions: Semaphore,
+    last_lookup: Mutex<Lookup>,
+}
+
+/// The last query by key.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lookup {
+    pub keys: usize,
+    pub took: Duration,
 }
 
 /// Entries that are stale, and what replaces them.
@@ -35,7 +46,8 @@ pub(super) struct Found {
 
 impl<'a> Current<'a> {
     pub(super) fn new(strategy: &'a dyn WarmupStrategy) -> Self {
-        Self { strategy, sessions: Semaphore::new(SESSIONS) }
+        let last_lookup = Mutex::default();
+        Self { strategy, sessions: Semaphore::new(SESSIONS), last_lookup }
     }
 
     /// Whether the database can be asked for this entry again. What is read in portions is compared by
@@ -66,12 +78,13 @@ impl<'a> Current<'a> {
                 Ok(self.find_elsewhere(entries, overtaken).await)
             }
             Some(PartOf::Changed | PartOf::TakenOver { .. }) => {
-                let now = self.retried(|| self.load(entries)).await?;
+                let now = self.looked_up(entries.len(), || self.load(entries)).await?;
                 let stale = differing(entries, 0..entries.len(), &now);
                 Ok(Found { stale, now, failure: None })
             }
             None => {
-                let versions = self.retried(|| self.strategy.versions(entries)).await?;
+                let ask = || self.strategy.versions(entries);
+                let versions = self.looked_up(entries.len(), ask).await?;
                 let pairs = entries.iter().zip(versions).enumerate();
                 let stale = pairs.filter(|(_, (entry, now))| entry.version != *now);
                 let stale: Vec<usize> = stale.map(|(i, _)| i).collect();
@@ -114,6 +127,24 @@ impl<'a> Current<'a> {
 
     fn is_looked_up(&self) -> bool {
         self.strategy.opaque().is_none()
+    }
+
+    pub(super) fn last_lookup(&self) -> Lookup {
+        *lock(&self.last_lookup)
+    }
+
+    /// Asks for keys, and notes how long that took.
+    async fn looked_up<T, F>(&self, keys: usize, ask: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let timed = || async {
+            let began = Instant::now();
+            Ok((ask().await?, began.elapsed()))
+        };
+        let (found, took) = self.retried(timed).await?;
+        *lock(&self.last_lookup) = Lookup { keys, took };
+        Ok(found)
     }
 
     /// Asks the database again while it is interrupted.

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+pub use super::current::Lookup;
 use super::current::{Current, Found};
 use crate::application::ports::{
     Cache, Deletion, WarmupStrategy, WriteOptions, WriteOutcome, Written,
@@ -56,7 +57,12 @@ impl<'a> Recheck<'a> {
         Self { current: Current::new(strategy), cache }
     }
 
-    /// Finds the entries that have become stale, of one batch or of all batches of a portion, and
+    /// How long the last query by key took.
+    pub fn last_lookup(&self) -> Lookup {
+        self.current.last_lookup()
+    }
+
+    /// Finds the entries that have become stale, of one batch or of several of the same kind, and
     /// undoes them.
     pub async fn settle(&self, sent: &mut [Sent], how: &WriteOptions) {
         let Some(part_of) = sent.first().map(|sent| sent.batch.part_of) else {

@@ -14,8 +14,8 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::row::ColumnKind;
 
-/// Keys asked of the database in one query.
-const KEYS_A_QUERY: usize = 500;
+/// Keys asked of the database in one query: as many as SQLite takes parameters.
+const KEYS_A_QUERY: usize = 8_000;
 
 /// How keys are looked up.
 #[derive(Clone, Copy)]

@@ -14,9 +14,8 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::RowBatch;
 use crate::domain::version::Version;
 
-/// Keys per query for versions: as many as a batch has, and as SQLite and MySQL take
-/// parameters.
-const VERSIONS_A_QUERY: usize = 2_000;
+/// Keys per query for versions: as many as SQLite and MySQL take parameters, four for each key.
+const VERSIONS_A_QUERY: usize = 8_000;
 
 /// The versions of some keys, put together from rows as they come.
 pub(super) struct Versions<'k> {

@@ -42,6 +42,9 @@ struct State {
     interruptions: VecDeque<(usize, Failure)>,
     values_read: u64,
     versions_read: u64,
+    /// Questions for versions, and how long each takes.
+    lookups: u64,
+    lookup_takes: Duration,
     /// Batches of a portion, if there are portions.
     portions: Option<usize>,
     portions_verified: u64,
@@ -74,6 +77,16 @@ impl MemoryTable {
     /// Lets selections come in portions of some batches each.
     pub fn divide(&self, batches: usize) {
         self.state().portions = Some(batches);
+    }
+
+    /// Lets each question for versions take this long.
+    pub fn look_up_within(&self, time: Duration) {
+        self.state().lookup_takes = time;
+    }
+
+    /// How often versions were asked for since this was last asked.
+    pub fn take_lookups(&self) -> u64 {
+        std::mem::take(&mut self.state().lookups)
     }
 
     /// Changes a row when the next selection has been read; `None`: deletes it.
@@ -269,7 +282,10 @@ impl WarmupStrategy for MemoryStrategy {
     }
 
     async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {
+        let takes = self.table.state().lookup_takes;
+        tokio::time::sleep(takes).await;
         let mut state = self.table.state();
+        state.lookups += 1;
         state.versions_read += entries.len() as u64;
         let version = |entry: &Entry<'_>| {
             let key = std::str::from_utf8(entry.key).ok()?;
