@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::portion::TableState;
 
-/// More ranges than this are not noted: so many holes mean that little is finished.
+/// More ranges than this are not noted.
 const MAX_RANGES: usize = 1000;
 
 /// What a run has finished.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub run_id: String,
-    /// Nothing is left to do.
-    pub is_done: bool,
+    /// The run came to its end.
+    pub is_over: bool,
     /// By strategy.
     pub strategies: BTreeMap<String, Finished>,
 }
@@ -22,7 +22,7 @@ pub struct Checkpoint {
 /// What a run has finished of a strategy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
-    /// Changes whenever a row would be stored in another way.
+    /// Changes whenever a row would be stored or verified in another way.
     pub fingerprint: String,
     /// Identifies the database.
     pub origin: Option<String>,
@@ -43,6 +43,16 @@ pub enum What {
     All {
         keys: u64,
     },
+}
+
+impl What {
+    pub fn keys(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Portions(finished) => finished.keys,
+            Self::All { keys } => *keys,
+        }
+    }
 }
 
 /// Portions of a table that need not be read again.

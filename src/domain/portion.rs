@@ -32,8 +32,7 @@ pub struct Alone {
 /// A table at the moment when a run began to read it in portions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableState {
-    /// What is older is known: rows of earlier transactions, as all of these had ended, or rows with lower
-    /// keys.
+    /// Rows of earlier transactions, which had all ended, or with lower keys, were there already.
     pub horizon: u64,
     /// Higher than all transactions that had ended, or than all keys.
     pub next: u64,

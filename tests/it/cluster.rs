@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::faults::{bulk, calm, count, until, warm};
 use crate::support::servers::{Dialect, Redis, RedisCluster, Sqlite};
 use crate::support::shop;
-use crate::support::shopwarm::{Finished, Shopwarm, file, finish, shopwarm};
+use crate::support::shopwarm::{Finished, Shopwarm, file, finish, send, shopwarm};
 
 /// The keys that begin so, and the node that has each; a replica has none of its own.
 fn held(cluster: &RedisCluster, alive: &[usize], prefix: &str) -> BTreeMap<String, usize> {
@@ -272,6 +272,39 @@ fn a_cluster_that_is_down_ends_the_run() {
     // What is not there was the other's.
     let [warmed, unknown] = ["warmed", "unknown"].map(|class| count(&first, class));
     assert!(there > 0 && there <= warmed + unknown, "{there} keys, but {first:#}");
+}
+
+/// The keys of a node that was restarted are gone.
+#[test]
+fn a_run_goes_on_only_if_no_node_was_restarted() {
+    let cluster = RedisCluster::start(3, 0);
+    let (_dir, contexts) = bulk(&[2_000, 60_000]);
+    let database = Sqlite::database();
+    let run = || warm(&contexts, database.url(), cluster.url());
+    let resume_after_a_kill = |restart: bool| {
+        let child = run().args("--no-lock --rate 5k").start();
+        // The first strategy is finished.
+        until("the run is under way", || !held(&cluster, &[0, 1, 2], "second:9").is_empty());
+        send(&child, "KILL");
+        finish(child);
+        if restart {
+            // Not one that holds the notes.
+            let notes = held(&cluster, &[0, 1, 2], "shopwarm:checkpoint");
+            let other = (0..3).find(|node| !notes.values().any(|at| at == node));
+            cluster.nodes[other.expect("one of three")].restart();
+            until("it answers", || cluster.cli(0, &["CLUSTER", "INFO"]).contains("state:ok"));
+        }
+        let run = calm(run().args("--no-lock --resume").run()).expect(0);
+        assert_eq!(whole(&cluster, &everywhere(&cluster)), 2_000);
+        run.strategy("bulk/first")
+    };
+    assert_eq!(resume_after_a_kill(false)["resumed"], 2_000);
+    for node in everywhere(&cluster) {
+        cluster.cli(node, &["FLUSHALL"]);
+    }
+    let first = resume_after_a_kill(true);
+    assert_eq!(first["warmed"], 2_000);
+    assert!(first["warnings"].to_string().contains("restarted or replaced"), "{first:#}");
 }
 
 #[test]

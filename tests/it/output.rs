@@ -57,8 +57,10 @@ fn progress_is_lines_or_json_or_nothing() {
     assert_eq!(mixed.run("warmup context ordering --progress none").run().expect(0).stderr, "");
     assert_eq!(mixed.run("warmup context ordering -q").run().expect(0).stderr, "");
     let events = mixed.run("warmup context ordering --progress json").run().expect(0).stderr;
-    let events: Vec<Value> =
+    let mut events: Vec<Value> =
         events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    // On a busy machine.
+    events.retain(|event| event["event"] != "stalled");
     let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
     assert_eq!(
         names,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::faults::{calm, keys, until, warm};
-use crate::support::items::{ROWS, Shop, total};
+use crate::support::items::{ROWS, Shop, end, total};
 use crate::support::servers::{MariaDb, Postgres, Sqlite};
 use crate::support::shopwarm::{Finished, finish, send};
 
@@ -34,13 +34,14 @@ fn kill(child: Child) {
 /// Its lock is still there.
 fn resume(shop: &Shop, flag: &str) -> Finished {
     let run = warm(&shop.contexts, shop.database.url(), shop.redis.url());
-    calm(run.args("--no-lock").args(flag).run()).expect(0)
+    let run = calm(run.args("--no-lock").args(flag).run()).expect(0);
+    assert_eq!(run.json()["outcome"], "complete", "{}", run.stdout);
+    run
 }
 
 /// Counts that agree with each other and with the cache.
 fn taken_over(run: &Finished, shop: &Shop) -> u64 {
     let (warmed, skipped) = (total(run, "warmed"), total(run, "skipped"));
-    assert_eq!(run.json()["outcome"], "complete", "{}", run.stdout);
     assert_eq!(warmed + skipped, shop.rows().len() as u64, "{}", run.stdout);
     let resumed = run.json()["totals"]["resumed"].as_u64().unwrap_or(0);
     assert_eq!(skipped, resumed, "{}", run.stdout);
@@ -63,7 +64,7 @@ fn a_run_goes_on_where_another_was_killed() {
         // There is nothing left.
         let again = resume(&shop, "--resume");
         assert_eq!(total(&again, "warmed"), ROWS);
-        assert!(warnings(&again).contains("has finished"), "{}", again.stdout);
+        assert!(warnings(&again).contains("was not interrupted"), "{}", again.stdout);
     });
 }
 
@@ -112,7 +113,7 @@ fn an_interrupted_run_says_how_to_go_on() {
 #[test]
 fn what_no_longer_fits_is_warmed_from_its_start() {
     type Break = (&'static str, fn(&Shop), &'static str);
-    let cases: [Break; 5] = [
+    let cases: [Break; 7] = [
         ("--resume", |shop| shop.database.sql("VACUUM FULL items"), "its table was rewritten"),
         (
             "--resume",
@@ -121,11 +122,17 @@ fn what_no_longer_fits_is_warmed_from_its_start() {
                 let text = text.replace("id, v FROM", "id, v + 0 AS v FROM");
                 std::fs::write(&shop.contexts, text).expect("a file");
             },
-            "its definition, its TTL or how it is stored has changed",
+            "its definition, its options",
         ),
-        ("--resume --default-ttl 2h", |_| (), "its definition, its TTL"),
-        ("--resume=0123", |_| (), "run 0123 has left nothing to go on with"),
+        ("--resume --default-ttl 2h", |_| (), "its definition, its options"),
+        ("--resume --no-verify-writes", |_| (), "its definition, its options"),
+        ("--resume=0123", |_| (), "run 0123 was not interrupted"),
         ("--resume --limit 9000", |_| (), "does not go together with --limit"),
+        (
+            "--resume --mode only-missing",
+            |shop| drop(shop.redis.cli(&["FLUSHDB"])),
+            "does not go together with --mode",
+        ),
     ];
     thread::scope(|scope| {
         for (flag, change, why) in cases {
@@ -164,6 +171,81 @@ fn keys_that_expire_soon_are_written_again() {
     let run = resume(&shop, "--resume");
     assert_eq!(total(&run, "warmed"), ROWS);
     assert!(warnings(&run).contains("more than half of its TTL"), "{}", run.stdout);
+}
+
+/// Changes while the second run goes on: each key counts once.
+#[test]
+fn rows_that_change_during_a_resumed_run_count_once() {
+    on_each(|shop| {
+        killed(&shop);
+        let before = keys(&shop.redis);
+        let run = warm(&shop.contexts, shop.database.url(), shop.redis.url());
+        let child = run.args("--rate 500 --no-lock --resume").start();
+        until("the second run is under way", || keys(&shop.redis) > before + 500);
+        let changed: Vec<u64> = (10..60).collect();
+        shop.change("UPDATE items SET v = 7 WHERE id BETWEEN 10 AND 59", &changed);
+        let run = end(child);
+        assert!(taken_over(&run, &shop) > ROWS / 4, "{}", run.stdout);
+        shop.is_true();
+    });
+}
+
+/// Portions of very large rows are read in halves, also side by side.
+#[test]
+fn large_portions_are_noted_as_far_as_they_were_read() {
+    let shop = Shop::new(Postgres::database(), "'item:' || id");
+    shop.database.sql(
+        "ALTER TABLE items ALTER name SET STORAGE EXTERNAL;
+         UPDATE items SET name = repeat(name, 60) WHERE id BETWEEN 2000 AND 2600;
+         CLUSTER items USING items_pkey",
+    );
+    shop.define("'items'", "SELECT id, v, name FROM items");
+    let run = warm(&shop.contexts, shop.database.url(), shop.redis.url());
+    let child = run.args("--rate 1500 --readers 4").start();
+    until("the run is under way", || keys(&shop.redis) > ROWS / 2);
+    kill(child);
+    let run = resume(&shop, "--resume --readers 4");
+    assert!(taken_over(&run, &shop) > 0, "{}", run.stdout);
+    assert_eq!(keys(&shop.redis), ROWS);
+}
+
+/// What another run has written in between is not known.
+#[test]
+fn a_run_of_another_kind_in_between_is_not_ignored() {
+    let shop = Shop::new(Postgres::database(), "'item:' || id");
+    killed(&shop);
+    let run = warm(&shop.contexts, shop.database.url(), shop.redis.url());
+    let child = run.args("--no-lock --rate 500 --changed").start();
+    until("it is noted", || shop.redis.cli(&["LLEN", "shopwarm:checkpoints"]) == "2");
+    kill(child);
+    let run = resume(&shop, "--resume");
+    assert_eq!(total(&run, "warmed"), ROWS, "{}", run.stdout);
+    assert!(!run.stdout.contains("\"resumed\""), "{}", run.stdout);
+}
+
+/// One that was stopped before it had done anything is.
+#[test]
+fn a_run_that_had_only_begun_hides_nothing() {
+    let shop = Shop::new(Postgres::database(), "'item:' || id");
+    killed(&shop);
+    shop.redis.cli(&["CLIENT", "PAUSE", "3000", "WRITE"]);
+    let run = warm(&shop.contexts, shop.database.url(), shop.redis.url());
+    let stopped = run.args("--no-lock --rate 50 --deadline 4s").run();
+    calm(stopped).expect(9);
+    let run = resume(&shop, "--resume");
+    assert!(taken_over(&run, &shop) > ROWS / 4, "{}", run.stdout);
+}
+
+/// A dry run, and the check after a run, know nothing of it.
+#[test]
+fn what_only_reads_reads_all() {
+    let shop = Shop::new(Sqlite::database(), BY_ID);
+    killed(&shop);
+    let run = resume(&shop, "--resume --verify");
+    assert!(taken_over(&run, &shop) > ROWS / 4, "{}", run.stdout);
+    assert!(!run.stdout.contains("has no effect"), "{}", run.stdout);
+    let verified = &run.json()["requirements"];
+    assert_eq!(verified[0]["equal"], ROWS, "{verified}");
 }
 
 /// Strategies that were finished are not read again, however they are read.

@@ -307,7 +307,9 @@ fn a_run_is_watched_while_it_goes_on() {
     site.open();
     let (early, late): (Vec<_>, Vec<_>) = (early.collect(), late.collect());
     let told: Vec<&str> = early.iter().map(|event| event.name.as_str()).collect();
-    let steps: Vec<&str> = told.iter().copied().filter(|name| *name != "progress").collect();
+    // A busy machine may be slow enough for `stalled`.
+    let is_step = |name: &&str| !["progress", "stalled"].contains(name);
+    let steps: Vec<&str> = told.iter().copied().filter(is_step).collect();
     assert_eq!(
         steps,
         [

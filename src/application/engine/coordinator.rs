@@ -198,8 +198,8 @@ impl Coordinator {
             changes.forget_superseded(&book, &whole).await;
         }
         prune::prune(&mut book, &run, written).await;
-        let is_done = (0..book.tallies.len()).all(|index| book.is_finished(index, &run));
-        flow.writer.notes.finish(is_done).await;
+        let is_over = !run.is_stopped() && !book.is_broken;
+        flow.writer.notes.finish(is_over).await;
         self.quiesce().await;
         book.close(&run, Unmatched::default())
     }
@@ -301,7 +301,7 @@ async fn warm_one<'a>(
     if size.before(book, index).await {
         let recorder = flow.writer.keys.recorder();
         let changed = changes.open(book, index, passes, recorder).await;
-        let rest = resume.open(book, index, run, (passes, &mut flow.writer.notes));
+        let rest = resume.open(book, index, run, &mut flow.writer.notes).await;
         let entries = changed.or(rest).unwrap_or_else(|| flow.writer.streams.take(index));
         flow.warm(book, index, entries).await;
         changes.close(book, index);

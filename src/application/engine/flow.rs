@@ -66,6 +66,8 @@ impl<'a> Flow<'a> {
         let tally = &mut book.tallies[index];
         watched.tell(&mut book.warnings, &mut tally.report.warnings);
         if let Some(failure) = watched.failure {
+            // What was written may have been evicted.
+            writer.notes.restart();
             book.is_broken = true;
             tally.fail(failure);
         }

@@ -65,6 +65,7 @@ impl Inspection {
             },
             on_eviction: OnEviction::Ignore,
             changed: ChangedOptions { on: false, ..options.changed },
+            resume: None,
             ..options
         }
     }

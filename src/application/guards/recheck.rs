@@ -50,6 +50,8 @@ struct Stale {
     now: EntryBatch,
     /// When their writing began.
     since: Instant,
+    /// Why something that replaces them may be missing.
+    failure: Option<Failure>,
 }
 
 impl<'a> Recheck<'a> {
@@ -81,8 +83,8 @@ impl<'a> Recheck<'a> {
                 let places: Vec<Place> = stale.iter().map(|i| places[*i]).collect();
                 let since = places.iter().map(|(at, _)| sent[*at].since).min();
                 let since = since.unwrap_or_else(Instant::now);
-                let stale = Stale { part_of, entries: picked, places, now, since };
-                self.repair(sent, stale, how, failure).await;
+                let stale = Stale { part_of, entries: picked, places, now, since, failure };
+                self.repair(sent, stale, how).await;
             }
             Ok(_) => {}
             Err(failure) => {
@@ -96,16 +98,9 @@ impl<'a> Recheck<'a> {
     }
 
     /// Undoes stale entries, and counts them.
-    async fn repair(
-        &self,
-        sent: &mut [Sent],
-        stale: Stale,
-        how: &WriteOptions,
-        failure: Option<Failure>,
-    ) {
+    async fn repair(&self, sent: &mut [Sent], stale: Stale, how: &WriteOptions) {
         let places = stale.places.clone();
-        let undone = self.undo(sent, stale, how).await;
-        let failure = undone.err().or(failure);
+        let failure = self.undo(sent, stale, how).await.err();
         for (at, i) in places {
             let Written { outcomes, checked, .. } = &mut sent[at].written;
             checked.identical.retain(|place| *place != i);
@@ -126,17 +121,19 @@ impl<'a> Recheck<'a> {
         mut stale: Stale,
         how: &WriteOptions,
     ) -> Result<(), Failure> {
+        let mut failure = None;
         for repairs in 0..=REPAIRS {
             if stale.places.is_empty() {
                 break;
             }
             let missing = self.withdraw(sent, &stale).await?;
+            failure = failure.or(stale.failure.take());
             if missing.is_empty() || repairs == REPAIRS {
                 break;
             }
             stale = self.write_again(sent, stale, &missing, how).await?;
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
     /// Deletes stale entries that are still ours; returns those that are missing then.
@@ -180,9 +177,12 @@ impl<'a> Recheck<'a> {
         let Stale { part_of, entries, places, now, .. } = stale;
         let keys = missing.iter().filter_map(|i| Some((entries.get(*i)?.key, places[*i])));
         let places: HashMap<&[u8], Place> = keys.collect();
+        let by_name: HashMap<String, Place> = match now.failed.is_empty() {
+            true => HashMap::new(),
+            false => places.iter().map(|(key, place)| (printable(key), *place)).collect(),
+        };
         for failed in &now.failed {
-            let place = places.iter().find(|(key, _)| printable(key) == failed.key);
-            if let Some((_, (at, i))) = place {
+            if let Some((at, i)) = by_name.get(&failed.key) {
                 sent[*at].written.outcomes[*i] = WriteOutcome::Failed(failed.error.clone());
             }
         }
@@ -195,13 +195,8 @@ impl<'a> Recheck<'a> {
         }
         let since = Instant::now();
         if fresh.is_empty() {
-            return Ok(Stale {
-                part_of,
-                entries: fresh,
-                places: again,
-                now: EntryBatch::default(),
-                since,
-            });
+            let (now, failure) = (EntryBatch::default(), None);
+            return Ok(Stale { part_of, entries: fresh, places: again, now, since, failure });
         }
         let written = self.cache.write(&fresh, how).await;
         let there = self.may_be_there(part_of, &fresh, &written.outcomes);
@@ -214,10 +209,10 @@ impl<'a> Recheck<'a> {
         let entries: Vec<Entry<'_>> = there.iter().filter_map(|i| fresh.get(*i)).collect();
         let places: Vec<Place> = there.iter().map(|i| again[*i]).collect();
         match self.current.find(part_of, &entries).await {
-            Ok(Found { stale, now, .. }) => {
+            Ok(Found { stale, now, failure }) => {
                 let places = stale.iter().map(|i| places[*i]).collect();
                 let entries = picked(&entries, &stale);
-                Ok(Stale { part_of, entries, places, now, since })
+                Ok(Stale { part_of, entries, places, now, since, failure })
             }
             Err(failure) => {
                 places.iter().for_each(|(at, _)| sent[*at].written.checked.unverified += 1);

@@ -39,6 +39,11 @@ pub trait Cache: Send + Sync {
     /// place. Asks the server.
     async fn epoch(&self) -> Answer<u64>;
 
+    /// The same for a run in another process.
+    async fn identity(&self) -> Answer<u64> {
+        self.epoch().await
+    }
+
     /// Whether nothing is written to it, whatever it is asked for.
     fn is_read_only(&self) -> bool {
         false

@@ -5,6 +5,7 @@
 //! left out.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -16,6 +17,7 @@ use super::portions::{Portions, moved};
 use super::prepared::{Prepared, Reading};
 use super::readers::{Readers, read_whole};
 use crate::application::ports::Dividing;
+use crate::domain::checkpoint::FinishedPortions;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::portion::{PartOf, TableState};
@@ -36,6 +38,8 @@ pub(super) struct Portioned<'a> {
     changed: Option<Assembly<'a>>,
     /// Reads what was added meanwhile.
     is_late: bool,
+    /// What an earlier run has finished, until it is counted.
+    finished: Option<Arc<FinishedPortions>>,
 }
 
 /// The selection of a definition, in no order.
@@ -47,7 +51,8 @@ pub(super) fn entries<'a>(
 ) -> BoxStream<'a, Result<EntryBatch, Failure>> {
     stream::once(async move {
         let now = portions.state(prepared).await?.ok_or_else(|| moved(prepared))?;
-        let (state, how, former) = portions.go_on(prepared, now, how).await?;
+        let (state, how, former) = portions.resumed(now, how);
+        let finished = how.finished.clone();
         let portioned = Portioned {
             prepared,
             portions,
@@ -59,6 +64,7 @@ pub(super) fn entries<'a>(
             given: Given::default(),
             changed: None,
             is_late: false,
+            finished,
         };
         Ok::<_, Failure>(stream::try_unfold(portioned, move |mut portioned| async move {
             match portioned.next(batch_size).await {
@@ -80,7 +86,7 @@ impl Portioned<'_> {
             if let Some(changed) = &mut self.changed {
                 let mut window = window(changed).await?;
                 if window.is_empty() {
-                    return Ok(None);
+                    return Ok(self.count_taken_over().await);
                 }
                 self.given.leave_out(&mut window)?;
                 self.ready.extend(window);
@@ -89,7 +95,7 @@ impl Portioned<'_> {
                 rows.for_each(|row| self.assembler.push(row));
                 self.assembler.finish();
                 self.ready.extend(self.assembler.ready.drain(..));
-                if self.is_late {
+                if self.is_late && !self.ready.is_empty() {
                     self.given.leave_out(self.ready.make_contiguous())?;
                 }
                 for batch in &mut self.ready {
@@ -110,13 +116,20 @@ impl Portioned<'_> {
                     }
                     None => {
                         self.is_late = true;
-                        self.readers.go_on(end);
+                        self.readers.extend(end);
                     }
                 }
             } else {
-                return Ok(None);
+                return Ok(self.count_taken_over().await);
             }
         }
+    }
+
+    /// How many of the keys that an earlier run wrote were not given again, in an empty batch.
+    async fn count_taken_over(&mut self) -> Option<EntryBatch> {
+        let finished = self.finished.take()?;
+        let keys = self.portions.count_finished(self.prepared, &finished).await;
+        Some(EntryBatch::taken_over(keys))
     }
 
     /// What changed meanwhile. If it is not much, its query has ended before any of it is written.

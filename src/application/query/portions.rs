@@ -12,6 +12,7 @@ use super::compose::{Composer, Pick};
 use super::encoded::stored;
 use super::prepared::{Prepared, Reading};
 use crate::application::ports::{Dividing, Entries, Overtaken, Param, PortionSql, Query};
+use crate::domain::checkpoint::FinishedPortions;
 use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::portion::{DrivingTable, Portion, TableState};
@@ -20,6 +21,9 @@ use crate::domain::row::{Column, RowBatch};
 /// Rows of a portion with joins: few enough for the database to look up what is joined to each of them,
 /// rather than to read other tables from end to end.
 pub(super) const ROWS_WITH_JOINS: u64 = 4096;
+
+/// Blocks that are counted at once.
+const SLICE_BLOCKS: u64 = 8192;
 
 /// A plain query, with the places of the rows of its driving table.
 pub(super) struct Portions {
@@ -52,34 +56,49 @@ impl Portions {
         Ok(state)
     }
 
-    /// Takes over what an earlier run has finished: its state of the table, and how many of its keys are
-    /// as they were, in an empty batch.
-    ///
-    /// # Errors
-    /// The database's.
-    pub(super) async fn go_on(
+    /// The table's state, and how to read it, if an earlier run has finished some of it; with an empty batch
+    /// that says so.
+    pub(super) fn resumed(
         &self,
-        prepared: &Prepared,
         now: TableState,
         mut how: Dividing,
-    ) -> Result<(TableState, Dividing, Option<EntryBatch>), Failure> {
+    ) -> (TableState, Dividing, Option<EntryBatch>) {
         let Some(finished) = how.finished.take() else {
-            return Ok((now, how, None));
+            return (now, how, None);
         };
         if finished.state.storage != now.storage {
             let why = "its table was rewritten or replaced, or the server was restarted";
             let mut none = EntryBatch::default();
             none.warnings.push(format!("all of it is warmed: {why}"));
-            return Ok((now, how, Some(none)));
+            return (now, how, Some(none));
         }
         let state = TableState { end: now.end.max(finished.state.end), ..finished.state };
-        let mut keys = 0;
-        for (from, to) in &finished.ranges {
-            keys += self.count_unchanged(prepared, (*from, *to), &state).await?;
-        }
-        let taken_over = EntryBatch::taken_over(keys.min(finished.keys));
+        let taken_over = EntryBatch::taken_over(finished.keys);
         how.finished = Some(finished);
-        Ok((state, how, Some(taken_over)))
+        (state, how, Some(taken_over))
+    }
+
+    /// How many keys of finished portions have not changed since, and so were not given again. What is
+    /// joined would have to be looked up: there, and where the database does not answer, all are.
+    pub(super) async fn count_finished(
+        &self,
+        prepared: &Prepared,
+        finished: &FinishedPortions,
+    ) -> u64 {
+        let mut keys = 0;
+        let slice = SLICE_BLOCKS * self.sql.places_a_block();
+        for (from, end) in finished.ranges.iter().filter(|_| self.table.joined.is_none()) {
+            let mut from = *from;
+            while from < *end {
+                let to = end.min(&from.saturating_add(slice)).to_owned();
+                match self.count_unchanged(prepared, (from, to), &finished.state).await {
+                    Ok(counted) => keys += counted,
+                    Err(_) => return finished.keys,
+                }
+                from = to;
+            }
+        }
+        if self.table.joined.is_some() { finished.keys } else { keys.min(finished.keys) }
     }
 
     /// The rows of a range that have not changed since the state.

@@ -39,8 +39,7 @@ pub(super) struct Readers<'a> {
     next: u64,
     /// The last portion had no row.
     is_gap: bool,
-    /// Of portions that were too large.
-    halves: Vec<(u64, u64)>,
+    /// In the order of their places.
     queue: VecDeque<Reader>,
     losses: u32,
 }
@@ -68,10 +67,10 @@ impl<'a> Readers<'a> {
         // A limit on rows is a low rate.
         let blocks = if how.max_rows == u64::MAX { FIRST_BLOCKS } else { 1 };
         let size = blocks * portions.sql.places_a_block();
-        let (halves, queue) = (Vec::new(), VecDeque::new());
+        let queue = VecDeque::new();
         let (next, is_gap, losses) = (0, false, 0);
         let how = Dividing { max_rows: how.max_rows.min(portions.max_rows()), ..how };
-        Self { prepared, portions, reading, state, how, size, next, is_gap, halves, queue, losses }
+        Self { prepared, portions, reading, state, how, size, next, is_gap, queue, losses }
     }
 
     /// The next portion and its rows.
@@ -106,7 +105,10 @@ impl<'a> Readers<'a> {
                 Ok(None) => {
                     let middle = from + (to - from) / 2;
                     self.size = (reader.size / 2).max(1);
-                    self.halves.extend([(middle, to), (from, middle)]);
+                    for (from, to) in [(middle, to), (from, middle)] {
+                        let half = self.open(from, to);
+                        self.queue.push_front(half);
+                    }
                 }
                 Err(failure) => {
                     self.pause(failure).await?;
@@ -117,8 +119,8 @@ impl<'a> Readers<'a> {
         }
     }
 
-    /// Goes on to another end of the table.
-    pub(super) fn go_on(&mut self, end: u64) {
+    /// Reads up to a later end of the table.
+    pub(super) fn extend(&mut self, end: u64) {
         self.state.end = end.max(self.state.end);
     }
 
@@ -145,9 +147,6 @@ impl<'a> Readers<'a> {
     }
 
     async fn next_range(&mut self) -> Result<Option<(u64, u64)>, Failure> {
-        if let Some(half) = self.halves.pop() {
-            return Ok(Some(half));
-        }
         if self.is_gap {
             let first = self.portions.first_from(self.prepared, self.next).await?;
             self.next = first.min(self.state.end);

@@ -16,6 +16,7 @@ use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::namespace;
 use crate::domain::portion::{PartOf, Portion};
+use crate::domain::protection::Protection;
 
 /// Runs that can be resumed, and for how long.
 pub(super) const MAX_RUNS: usize = 20;
@@ -27,8 +28,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long the end of a run waits.
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long the database may take to say which one it is.
-const ORIGIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a server may take to say which one it is.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a run has finished so far.
 pub struct Notes<'a> {
@@ -40,21 +41,25 @@ pub struct Notes<'a> {
     origin: Option<String>,
     /// The strategy that is warmed; `None`: nothing of it is noted.
     id: Option<String>,
+    /// How it is verified, as known at its start.
+    protection: Option<Protection>,
     open: OpenPortions,
-    saving: JoinSet<()>,
+    /// Whether each has succeeded.
+    saving: JoinSet<bool>,
     /// When it was written last.
     saved: Option<Instant>,
+    /// The run is in the list of runs that can be resumed.
+    is_listed: bool,
 }
 
 impl<'a> Notes<'a> {
-    /// Only runs that have a name and warm whole strategies are noted.
+    /// Only runs that have a name and write are noted.
     pub async fn new(run: RunContext<'a>) -> Self {
-        let (plan, options) = (run.plan, &run.plan.options);
-        let is_whole = options.limit.is_none() && !options.changed.on;
-        let cache = plan.written_cache().filter(|_| is_whole && run.info.is_some());
+        let plan = run.plan;
+        let cache = plan.written_cache().filter(|_| run.info.is_some());
         let origin = match (&plan.sources, cache) {
             (Some(sources), Some(_)) => {
-                let moment = timeout(ORIGIN_TIMEOUT, sources.bulk.moment());
+                let moment = timeout(ASK_TIMEOUT, sources.bulk.moment());
                 let moment = run.unless_stopped(moment).await;
                 moment.and_then(Result::ok).and_then(Result::ok).map(|moment| moment.origin)
             }
@@ -73,48 +78,67 @@ impl<'a> Notes<'a> {
             checkpoint: Checkpoint::default(),
             origin: None,
             id: None,
+            protection: None,
             open: OpenPortions::default(),
             saving: JoinSet::new(),
             saved: None,
+            is_listed: false,
         }
     }
 
-    /// Begins a strategy.
-    pub fn begin(&mut self, index: usize, epoch: Option<u64>) {
+    /// Begins a strategy. What a run leaves that does not write whole strategies is no longer known.
+    pub async fn begin(&mut self, index: usize, protection: Option<&Protection>) {
         let plan = self.run.plan;
         let strategy = &plan.strategies[index];
         self.open = OpenPortions::default();
-        self.id = strategy.fingerprint().map(|fingerprint| {
-            let id = strategy.spec().id.to_string();
-            let fingerprint = format!("{fingerprint} {:?}", plan.write_options(index));
-            let (origin, began) = (self.origin.clone(), now());
-            let what = What::Nothing;
-            let finished = Finished { fingerprint, origin, epoch, began, what };
-            self.checkpoint.strategies.insert(id.clone(), finished);
-            id
-        });
+        (self.id, self.protection) = (None, protection.cloned());
+        let (Some(cache), Some(fingerprint)) = (&self.cache, strategy.fingerprint()) else {
+            return;
+        };
+        let epoch = timeout(ASK_TIMEOUT, cache.identity());
+        let epoch = self.run.unless_stopped(epoch).await;
+        let options = plan.write_options(index);
+        let whole = (plan.options.limit, plan.options.changed.on);
+        let finished = Finished {
+            fingerprint: format!("{fingerprint} {options:?} {protection:?} {whole:?}"),
+            origin: self.origin.clone(),
+            epoch: epoch.and_then(Result::ok).and_then(Result::ok),
+            began: now(),
+            what: What::Nothing,
+        };
+        let id = strategy.spec().id.to_string();
+        self.checkpoint.strategies.insert(id.clone(), finished);
+        self.id = (whole == (None, false)).then_some(id);
+        self.save_now_and_then();
     }
 
-    /// Takes over what an earlier run has finished of this strategy.
+    /// Whether what an earlier run has finished of this strategy can be taken over.
     ///
     /// # Errors
-    /// Why nothing can be taken over, for people.
-    pub(super) fn take_over(&mut self, former: &Finished, ttl: Duration) -> Result<(), String> {
+    /// Why not, for people.
+    pub(super) fn fits(&mut self, former: &Finished, ttl: Duration) -> Result<(), String> {
         let Some(now) = self.finished() else {
             return Err("it is built in code".to_owned());
         };
         let age = now.began.saturating_sub(former.began);
-        if former.fingerprint != now.fingerprint {
-            Err("its definition, its TTL or how it is stored has changed".to_owned())
-        } else if former.origin != now.origin {
-            Err("the database was replaced or restored".to_owned())
+        let why = if former.fingerprint != now.fingerprint {
+            "its definition, its options or the version of shopwarm have changed"
+        } else if former.origin != now.origin || now.origin.is_none() {
+            "the database was replaced or restored"
         } else if former.epoch != now.epoch || now.epoch.is_none() {
-            Err("the cache was restarted or replaced".to_owned())
+            "the cache was restarted or replaced"
         } else if age < 0 || age.unsigned_abs() > ttl.as_secs() / 2 {
-            Err("more than half of its TTL has passed since it began".to_owned())
+            "more than half of its TTL has passed since it began"
         } else {
-            *now = former.clone();
-            Ok(())
+            return Ok(());
+        };
+        Err(why.to_owned())
+    }
+
+    /// Takes over what an earlier run has finished of this strategy.
+    pub(super) fn take_over(&mut self, former: Finished) {
+        if let Some(now) = self.finished() {
+            *now = former;
         }
     }
 
@@ -171,12 +195,16 @@ impl<'a> Notes<'a> {
         }
     }
 
-    /// Ends a strategy.
+    /// Ends a strategy. What was read in portions is asked for changes once more by the next run.
     pub fn end(&mut self, book: &Book, index: usize) {
-        let stats = &book.tallies[index].report.stats;
-        let keys = stats.warmed + stats.skipped;
-        if book.is_finished(index, &self.run)
-            && let Some(finished) = self.finished()
+        let (tally, run) = (&book.tallies[index], self.run);
+        let keys = tally.report.stats.warm();
+        // Coarse versions protect less than was known at the start.
+        let is_protected = tally.report.protection == self.protection;
+        if let Some(finished) = self.finished()
+            && !matches!(finished.what, What::Portions(_))
+            && is_protected
+            && book.is_finished(index, &run)
         {
             finished.what = What::All { keys };
         }
@@ -185,11 +213,13 @@ impl<'a> Notes<'a> {
     }
 
     fn save_now_and_then(&mut self) {
-        if self.saved.is_none_or(|saved| saved.elapsed() >= EVERY) && self.saving.is_empty() {
+        while let Some(saved) = self.saving.try_join_next() {
+            self.is_listed |= saved.unwrap_or(false);
+        }
+        let is_due = self.saved.is_none_or(|saved| saved.elapsed() >= EVERY);
+        if is_due && self.saving.is_empty() {
             self.save();
         }
-        // Takes the result of what has ended.
-        while self.saving.try_join_next().is_some() {}
     }
 
     /// Writes it to the cache, in the background. A failure costs a later run time, and no more.
@@ -197,22 +227,25 @@ impl<'a> Notes<'a> {
         let Some(cache) = self.cache.clone() else {
             return;
         };
-        let is_first = self.saved.is_none();
         let (prefix, checkpoint) = (self.run.plan.options.prefix.clone(), self.checkpoint.clone());
+        let is_listed = self.is_listed;
         self.saved = Some(Instant::now());
         self.saving.spawn(async move {
-            let saved = save(cache.as_ref(), &prefix, &checkpoint, is_first).await;
-            if let Err(failure) = saved {
+            let saved = save(cache.as_ref(), &prefix, &checkpoint, is_listed).await;
+            if let Err(failure) = &saved {
                 tracing::debug!(%failure, "what is finished was not noted");
             }
+            saved.is_ok()
         });
     }
 
-    /// Writes the rest when the run ends.
-    pub async fn finish(mut self, is_done: bool) {
-        self.checkpoint.is_done = is_done;
+    /// Writes the rest when the run ends; `is_over`: it was not interrupted.
+    pub async fn finish(mut self, is_over: bool) {
+        self.checkpoint.is_over = is_over;
         let ending = async {
-            while self.saving.join_next().await.is_some() {}
+            while let Some(saved) = self.saving.join_next().await {
+                self.is_listed |= saved.unwrap_or(false);
+            }
             self.save();
             while self.saving.join_next().await.is_some() {}
         };
@@ -224,17 +257,17 @@ async fn save(
     cache: &dyn Cache,
     prefix: &str,
     checkpoint: &Checkpoint,
-    is_first: bool,
+    is_listed: bool,
 ) -> Result<(), Failure> {
     let item = serde_json::to_vec(checkpoint).unwrap_or_default();
     let key = namespace::checkpoint(prefix, &checkpoint.run_id);
     cache.meta().prepend(key.as_bytes(), &item, 1, TTL).await?;
-    match is_first {
-        true => {
+    match is_listed {
+        true => Ok(()),
+        false => {
             let (list, id) = (namespace::checkpoints(prefix), checkpoint.run_id.as_bytes());
             cache.meta().prepend(list.as_bytes(), id, MAX_RUNS, TTL).await
         }
-        false => Ok(()),
     }
 }
 
@@ -272,7 +305,6 @@ impl OpenPortions {
         open.in_flight += usize::from(!batch.is_empty());
         open.is_last |= is_last;
         open.is_bad |= !batch.failed.is_empty();
-        open.keys += batch.absent.len() as u64;
         self.end = self.end.max(portion.to);
         self.take_finished(portion.from)
     }
@@ -287,7 +319,10 @@ impl OpenPortions {
         open.is_bad |= !written.outcomes.iter().all(is_good)
             || checked.unverified > 0
             || checked.failure.is_some();
-        open.keys += written.outcomes.len() as u64;
+        let is_there = |outcome: &&WriteOutcome| {
+            matches!(outcome, WriteOutcome::Stored | WriteOutcome::AlreadyPresent)
+        };
+        open.keys += written.outcomes.iter().filter(is_there).count() as u64;
         self.take_finished(from)
     }
 

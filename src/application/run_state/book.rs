@@ -83,7 +83,7 @@ impl Book {
 
     /// Whether this run has read a strategy's whole selection, and it is in the cache.
     pub fn is_complete(&self, index: usize, run: &RunContext<'_>) -> bool {
-        self.is_finished(index, run) && self.tallies[index].report.stats.resumed == 0
+        self.is_finished(index, run) && !self.tallies[index].is_resumed
     }
 
     /// Whether a strategy's whole selection is in the cache, perhaps by an earlier run.

@@ -26,6 +26,8 @@ pub struct Tally {
     pub failure: Option<Failure>,
     /// All its entries were read.
     pub is_whole: bool,
+    /// An earlier run has finished some of it.
+    pub is_resumed: bool,
     /// The finest of its versions so far.
     finest: Option<Precision>,
 }
@@ -41,6 +43,7 @@ impl Tally {
             begun: false,
             failure: None,
             is_whole: false,
+            is_resumed: false,
             finest: None,
         }
     }
@@ -62,8 +65,10 @@ impl Tally {
     pub fn count_unsent(&mut self, batch: &mut EntryBatch, named: bool) {
         let report = &mut self.report;
         if let Some(PartOf::TakenOver { keys }) = batch.part_of {
-            report.stats.skipped += keys;
-            report.stats.resumed += keys;
+            // The last count is the best.
+            report.stats.skipped = report.stats.skipped - report.stats.resumed + keys;
+            report.stats.resumed = keys;
+            self.is_resumed = true;
         }
         report.stats.skipped += batch.absent.len() as u64;
         report.stats.absent += batch.absent.len() as u64;

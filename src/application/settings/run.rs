@@ -64,7 +64,7 @@ settings! {
         // Longer than any transaction of a shop.
         #[arg(long, value_name = "DURATION", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_CHANGED_OVERLAP")]
         changed_overlap: SpanOrZero = SpanOrZero(Duration::from_mins(5)),
-        /// Go on where the last run was interrupted, or this run
+        /// Go on where the last run, or run RUN, was interrupted
         ///
         /// What it has finished counts as already there.
         #[arg(long, value_name = "RUN", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_RESUME", num_args = 0..=1, require_equals = true, default_missing_value = LAST)]

@@ -109,6 +109,10 @@ impl Cache for RedisCache {
         self.servers.epoch().await
     }
 
+    async fn identity(&self) -> Answer<u64> {
+        self.servers.identity().await
+    }
+
     async fn lacks(&self, kind: &Kind) -> Answer<Option<String>> {
         match kind {
             Kind::Json => self.lacks_documents().await,

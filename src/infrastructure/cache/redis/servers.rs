@@ -1,5 +1,6 @@
 //! One server, a primary behind sentinels, or a cluster: which server owns which key.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use redis::RedisError;
@@ -112,6 +113,18 @@ impl Servers {
     /// Whether no server is left to write to.
     pub(super) fn are_gone(&self) -> bool {
         self.primaries().iter().all(|node| node.is_gone())
+    }
+
+    /// Of all servers that own keys.
+    pub(super) async fn identity(&self) -> Result<u64, Failure> {
+        let mut all = Vec::new();
+        for node in self.primaries() {
+            all.push(node.patient_incarnation().await?);
+        }
+        all.sort_unstable();
+        let mut hasher = DefaultHasher::new();
+        all.hash(&mut hasher);
+        Ok(hasher.finish())
     }
 
     pub(super) async fn epoch(&self) -> Result<u64, Failure> {
