@@ -1,7 +1,5 @@
 //! What a run has finished, so that a later one can go on from there.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::portion::TableState;
@@ -9,19 +7,11 @@ use super::portion::TableState;
 /// More ranges than this are not noted.
 const MAX_RANGES: usize = 1000;
 
-/// What a run has finished.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checkpoint {
-    pub run_id: String,
-    /// The run came to its end.
-    pub is_over: bool,
-    /// By strategy.
-    pub strategies: BTreeMap<String, Finished>,
-}
-
 /// What a run has finished of a strategy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
+    /// The run that noted it.
+    pub run_id: String,
     /// Changes whenever a row would be stored or verified in another way.
     pub fingerprint: String,
     /// Identifies the database.

@@ -38,14 +38,9 @@ pub fn manifest(prefix: &str, strategy: &str, run_id: &str) -> String {
     own(prefix, &format!("keys:{strategy}:{run_id}"))
 }
 
-/// The list of the runs that have left checkpoints, newest first.
-pub fn checkpoints(prefix: &str) -> String {
-    own(prefix, "checkpoints")
-}
-
-/// What a run has finished.
-pub fn checkpoint(prefix: &str, run_id: &str) -> String {
-    own(prefix, &format!("checkpoint:{run_id}"))
+/// The hash of what interrupted runs have finished, by strategy.
+pub fn unfinished(prefix: &str) -> String {
+    own(prefix, "unfinished")
 }
 
 /// The lock of a context.

@@ -289,7 +289,7 @@ fn a_run_goes_on_only_if_no_node_was_restarted() {
         finish(child);
         if restart {
             // Not one that holds the notes.
-            let notes = held(&cluster, &[0, 1, 2], "shopwarm:checkpoint");
+            let notes = held(&cluster, &[0, 1, 2], "shopwarm:unfinished");
             let other = (0..3).find(|node| !notes.values().any(|at| at == node));
             cluster.nodes[other.expect("one of three")].restart();
             until("it answers", || cluster.cli(0, &["CLUSTER", "INFO"]).contains("state:ok"));

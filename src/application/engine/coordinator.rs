@@ -18,7 +18,7 @@ use crate::application::keys::{orphans, prune};
 use crate::application::pace::{Governor, Pace, PaceLimits};
 use crate::application::ports::Consent;
 use crate::application::ports::{Cache, Sources, Wanted, WarmupStrategy};
-use crate::application::resume::Resume;
+use crate::application::resume;
 use crate::application::resume::notes::Notes;
 use crate::application::run_state::book::{Book, Unmatched};
 use crate::application::run_state::context::RunContext;
@@ -178,14 +178,13 @@ impl Coordinator {
         protection::learn(&mut book, &run, is_whole).await;
         let mut passes = Passes::new(&book, &run).await;
         let mut changes = ChangedOnly::look_back(&mut book, run).await;
-        let mut resume = Resume::look_back(&mut book, &run).await;
         let mut flow = Flow::new(run, Notes::new(run).await);
+        resume::check(&mut book, &run, &flow.writer.notes);
         while book.goes_on(&run)
             && let Some(index) = passes.next_due(&book)
         {
             let span = tracing::info_span!("strategy", id = %self.plan.spec(index).id);
-            let former = (&mut changes, &mut resume);
-            warm_one(index, &run, &mut book, &size, &mut passes, former, &mut flow)
+            warm_one(index, &run, &mut book, &size, &mut passes, &mut changes, &mut flow)
                 .instrument(span)
                 .await;
             passes.ask_epoch(&book, &run).await;
@@ -290,7 +289,7 @@ async fn warm_one<'a>(
     book: &mut Book,
     size: &SizeGuard<'_>,
     passes: &mut Passes,
-    (changes, resume): (&mut ChangedOnly<'a>, &mut Resume),
+    changes: &mut ChangedOnly<'a>,
     flow: &mut Flow<'a>,
 ) {
     let former = passes.begin(index, book, run).await;
@@ -301,7 +300,7 @@ async fn warm_one<'a>(
     if size.before(book, index).await {
         let recorder = flow.writer.keys.recorder();
         let changed = changes.open(book, index, passes, recorder).await;
-        let rest = resume.open(book, index, run, &mut flow.writer.notes).await;
+        let rest = resume::open(book, index, run, &mut flow.writer.notes, former.is_some()).await;
         let entries = changed.or(rest).unwrap_or_else(|| flow.writer.streams.take(index));
         flow.warm(book, index, entries).await;
         changes.close(book, index);

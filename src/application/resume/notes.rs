@@ -1,4 +1,4 @@
-//! Notes in the cache what a run has finished, while it runs.
+//! Notes in the cache what a run has finished of each strategy, while it runs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,65 +9,74 @@ use tokio::time::timeout;
 
 use crate::application::guards::recheck::Sent;
 use crate::application::ports::{Cache, WriteOutcome};
+use crate::application::record::history::own_hash;
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::{RunContext, now};
-use crate::domain::checkpoint::{Checkpoint, Finished, FinishedPortions, What};
+use crate::domain::checkpoint::{Finished, FinishedPortions, What};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::namespace;
-use crate::domain::portion::{PartOf, Portion};
+use crate::domain::portion::{PartOf, Portion, TableState};
 use crate::domain::protection::Protection;
 
-/// Runs that can be resumed, and for how long.
-pub(super) const MAX_RUNS: usize = 20;
-const TTL: Duration = Duration::from_hours(24);
+/// What was finished longer ago is warmed again, if its TTL is long.
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// A killed run loses what it did since it wrote last.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// How long the end of a run waits.
+/// How long a server may take to answer a question; at the end of a run, nobody waits for long.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a server may take to say which one it is.
-const ASK_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What a run has finished so far.
+/// What this run has finished, and what earlier ones had.
 pub struct Notes<'a> {
     run: RunContext<'a>,
     /// Where it is kept; `None`: nowhere.
     cache: Option<Arc<dyn Cache>>,
-    checkpoint: Checkpoint,
     /// Identifies the database.
     origin: Option<String>,
+    /// What is kept, by strategy: of earlier runs, or of this one.
+    kept: BTreeMap<String, Finished>,
+    /// Something may be kept of these strategies.
+    is_there: bool,
     /// The strategy that is warmed; `None`: nothing of it is noted.
-    id: Option<String>,
-    /// How it is verified, as known at its start.
-    protection: Option<Protection>,
+    current: Option<Current>,
     open: OpenPortions,
-    /// Whether each has succeeded.
-    saving: JoinSet<bool>,
+    saving: JoinSet<()>,
     /// When it was written last.
     saved: Option<Instant>,
-    /// The run is in the list of runs that can be resumed.
-    is_listed: bool,
+}
+
+struct Current {
+    id: String,
+    finished: Finished,
+    /// How it is verified, as known at its start.
+    protection: Option<Protection>,
+    /// What was begun longer ago is warmed again.
+    longest: Duration,
 }
 
 impl<'a> Notes<'a> {
     /// Only runs that have a name and write are noted.
     pub async fn new(run: RunContext<'a>) -> Self {
         let plan = run.plan;
-        let cache = plan.written_cache().filter(|_| run.info.is_some());
-        let origin = match (&plan.sources, cache) {
-            (Some(sources), Some(_)) => {
-                let moment = timeout(ASK_TIMEOUT, sources.bulk.moment());
-                let moment = run.unless_stopped(moment).await;
-                moment.and_then(Result::ok).and_then(Result::ok).map(|moment| moment.origin)
-            }
-            _ => None,
+        let Some(cache) = plan.written_cache().filter(|_| run.info.is_some()) else {
+            return Self::none(run);
         };
-        let run_id = run.info.map(|info| info.id.clone()).unwrap_or_default();
-        let checkpoint = Checkpoint { run_id, ..Checkpoint::default() };
-        Self { cache: cache.cloned(), checkpoint, origin, ..Self::none(run) }
+        let origin = match &plan.sources {
+            Some(sources) => asked(&run, sources.bulk.moment()).await,
+            None => None,
+        };
+        let kept = asked(&run, kept(cache.as_ref(), &plan.options.prefix)).await;
+        let kept = kept.unwrap_or_default();
+        Self {
+            cache: Some(Arc::clone(cache)),
+            origin: origin.map(|moment| moment.origin),
+            is_there: !kept.is_empty(),
+            kept,
+            ..Self::none(run)
+        }
     }
 
     /// Of a run that warms single keys.
@@ -75,49 +84,63 @@ impl<'a> Notes<'a> {
         Self {
             run,
             cache: None,
-            checkpoint: Checkpoint::default(),
             origin: None,
-            id: None,
-            protection: None,
+            kept: BTreeMap::new(),
+            is_there: false,
+            current: None,
             open: OpenPortions::default(),
             saving: JoinSet::new(),
             saved: None,
-            is_listed: false,
         }
     }
 
-    /// Begins a strategy. What a run leaves that does not write whole strategies is no longer known.
+    /// What an earlier run has finished of a strategy.
+    pub(super) fn of(&self, id: &str) -> Option<&Finished> {
+        self.kept.get(id)
+    }
+
+    /// Begins a strategy. What is kept of it is void if this run writes its keys in another way.
     pub async fn begin(&mut self, index: usize, protection: Option<&Protection>) {
         let plan = self.run.plan;
         let strategy = &plan.strategies[index];
         self.open = OpenPortions::default();
-        (self.id, self.protection) = (None, protection.cloned());
-        let (Some(cache), Some(fingerprint)) = (&self.cache, strategy.fingerprint()) else {
+        self.current = None;
+        let (Some(cache), id) = (self.cache.clone(), strategy.spec().id.to_string()) else {
             return;
         };
-        let epoch = timeout(ASK_TIMEOUT, cache.identity());
-        let epoch = self.run.unless_stopped(epoch).await;
-        let options = plan.write_options(index);
         let whole = (plan.options.limit, plan.options.changed.on);
+        let fingerprint = strategy.fingerprint().map(|fingerprint| {
+            format!("{fingerprint} {:?} {protection:?} {whole:?}", plan.write_options(index))
+        });
+        if self.kept.get(&id).is_some_and(|kept| Some(&kept.fingerprint) != fingerprint.as_ref()) {
+            self.forget(vec![id.clone()]).await;
+        }
+        let (Some(fingerprint), (None, false)) = (fingerprint, whole) else {
+            return;
+        };
         let finished = Finished {
-            fingerprint: format!("{fingerprint} {options:?} {protection:?} {whole:?}"),
+            run_id: self.run.info.map(|info| info.id.clone()).unwrap_or_default(),
+            fingerprint,
             origin: self.origin.clone(),
-            epoch: epoch.and_then(Result::ok).and_then(Result::ok),
+            epoch: asked(&self.run, cache.identity()).await,
             began: now(),
             what: What::Nothing,
         };
-        let id = strategy.spec().id.to_string();
-        self.checkpoint.strategies.insert(id.clone(), finished);
-        self.id = (whole == (None, false)).then_some(id);
-        self.save_now_and_then();
+        let longest = LONGEST.min(plan.ttls[index].base / 2);
+        let protection = protection.cloned();
+        let current = Current { id: id.clone(), finished, protection, longest };
+        self.current = Some(current);
+        if self.kept.get(&id).is_some_and(|kept| self.fits(kept).is_err()) {
+            self.kept.remove(&id);
+        }
     }
 
     /// Whether what an earlier run has finished of this strategy can be taken over.
     ///
     /// # Errors
     /// Why not, for people.
-    pub(super) fn fits(&mut self, former: &Finished, ttl: Duration) -> Result<(), String> {
-        let Some(now) = self.finished() else {
+    pub(super) fn fits(&self, former: &Finished) -> Result<(), String> {
+        let Some(Current { finished: now, longest, .. }) = &self.current else {
             return Err("it is built in code".to_owned());
         };
         let age = now.began.saturating_sub(former.began);
@@ -127,8 +150,8 @@ impl<'a> Notes<'a> {
             "the database was replaced or restored"
         } else if former.epoch != now.epoch || now.epoch.is_none() {
             "the cache was restarted or replaced"
-        } else if age < 0 || age.unsigned_abs() > ttl.as_secs() / 2 {
-            "more than half of its TTL has passed since it began"
+        } else if age < 0 || age.unsigned_abs() > longest.as_secs() {
+            "it began too long ago: more than half of its TTL, or a day, has passed"
         } else {
             return Ok(());
         };
@@ -136,22 +159,19 @@ impl<'a> Notes<'a> {
     }
 
     /// Takes over what an earlier run has finished of this strategy.
-    pub(super) fn take_over(&mut self, former: Finished) {
-        if let Some(now) = self.finished() {
-            *now = former;
+    pub(super) fn take_over(&mut self, former: &Finished) {
+        if let Some(Current { finished, .. }) = &mut self.current {
+            let run_id = std::mem::take(&mut finished.run_id);
+            *finished = Finished { run_id, ..former.clone() };
         }
     }
 
     /// Forgets what is finished of the strategy: it is read from its start.
     pub fn restart(&mut self) {
         self.open = OpenPortions::default();
-        if let Some(finished) = self.finished() {
+        if let Some(Current { finished, .. }) = &mut self.current {
             finished.what = What::Nothing;
         }
-    }
-
-    fn finished(&mut self) -> Option<&mut Finished> {
-        self.checkpoint.strategies.get_mut(self.id.as_ref()?)
     }
 
     /// Takes a batch that was read.
@@ -159,37 +179,39 @@ impl<'a> Notes<'a> {
         let Some(PartOf::Portion { portion, is_last }) = batch.part_of else {
             return;
         };
-        let is_other = |finished: &FinishedPortions| {
-            let (then, now) = (finished.state, portion.state);
-            (then.horizon, then.storage) != (now.horizon, now.storage)
-        };
-        let Some(Finished { what, began, .. }) = self.finished() else {
+        let Some(Current { finished, .. }) = &mut self.current else {
             return;
         };
-        match what {
-            What::Portions(finished) if !is_other(finished) => {}
+        let state = |state: &TableState| (state.horizon, state.storage);
+        match &finished.what {
+            What::Portions(all) if state(&all.state) == state(&portion.state) => {}
             _ => {
-                *began = now();
-                *what = What::Portions(FinishedPortions::new(portion.state));
+                finished.began = now();
+                finished.what = What::Portions(FinishedPortions::new(portion.state));
                 self.open = OpenPortions::default();
             }
         }
-        let finished = self.open.read(batch, portion, is_last);
-        self.add(finished);
+        let done = self.open.read(batch, portion, is_last);
+        self.add(done);
     }
 
     /// Takes a batch of which all is known.
     pub fn settled(&mut self, sent: &Sent) {
         if let Some(PartOf::Portion { portion, .. }) = sent.batch.part_of {
-            let finished = self.open.settled(sent, portion.from);
-            self.add(finished);
-            self.save_now_and_then();
+            let done = self.open.settled(sent, portion.from);
+            self.add(done);
+            while self.saving.try_join_next().is_some() {}
+            let is_due = self.saved.is_none_or(|saved| saved.elapsed() >= EVERY);
+            if is_due && self.saving.is_empty() {
+                self.save();
+            }
         }
     }
 
-    fn add(&mut self, finished: Option<Open>) {
-        if let (Some(Open { range, keys, .. }), Some(Finished { what: What::Portions(all), .. })) =
-            (finished, self.finished())
+    fn add(&mut self, done: Option<Open>) {
+        if let (Some(Open { range, keys, .. }), Some(Current { finished, .. })) =
+            (done, &mut self.current)
+            && let What::Portions(all) = &mut finished.what
         {
             all.add(range, keys);
         }
@@ -199,76 +221,77 @@ impl<'a> Notes<'a> {
     pub fn end(&mut self, book: &Book, index: usize) {
         let (tally, run) = (&book.tallies[index], self.run);
         let keys = tally.report.stats.warm();
-        // Coarse versions protect less than was known at the start.
-        let is_protected = tally.report.protection == self.protection;
-        if let Some(finished) = self.finished()
+        if let Some(Current { finished, protection, .. }) = &mut self.current
             && !matches!(finished.what, What::Portions(_))
-            && is_protected
+            // Coarse versions protect less than was known at the start.
+            && tally.report.protection == *protection
             && book.is_finished(index, &run)
         {
             finished.what = What::All { keys };
         }
-        self.id = None;
         self.save();
+        self.current = None;
     }
 
-    fn save_now_and_then(&mut self) {
-        while let Some(saved) = self.saving.try_join_next() {
-            self.is_listed |= saved.unwrap_or(false);
-        }
-        let is_due = self.saved.is_none_or(|saved| saved.elapsed() >= EVERY);
-        if is_due && self.saving.is_empty() {
-            self.save();
-        }
-    }
-
-    /// Writes it to the cache, in the background. A failure costs a later run time, and no more.
+    /// Writes it to the cache, in the background, unless more is kept there. A failure costs a later run
+    /// time, and nothing else.
     fn save(&mut self) {
-        let Some(cache) = self.cache.clone() else {
+        let (Some(cache), Some(Current { id, finished, .. })) = (&self.cache, &self.current) else {
             return;
         };
-        let (prefix, checkpoint) = (self.run.plan.options.prefix.clone(), self.checkpoint.clone());
-        let is_listed = self.is_listed;
         self.saved = Some(Instant::now());
+        self.is_there = true;
+        if self.kept.get(id).map_or(0, |kept| kept.what.keys()) > finished.what.keys() {
+            return;
+        }
+        self.kept.insert(id.clone(), finished.clone());
+        let text = serde_json::to_string(finished).unwrap_or_default();
+        let (cache, field) = (Arc::clone(cache), [(id.clone(), text)]);
+        let key = namespace::unfinished(&self.run.plan.options.prefix);
         self.saving.spawn(async move {
-            let saved = save(cache.as_ref(), &prefix, &checkpoint, is_listed).await;
-            if let Err(failure) = &saved {
+            if let Err(failure) = cache.meta().set_fields(key.as_bytes(), &field).await {
                 tracing::debug!(%failure, "what is finished was not noted");
             }
-            saved.is_ok()
         });
     }
 
-    /// Writes the rest when the run ends; `is_over`: it was not interrupted.
+    /// Ends the run; `is_over`: it was not interrupted, so that nothing is left to go on with.
     pub async fn finish(mut self, is_over: bool) {
-        self.checkpoint.is_over = is_over;
         let ending = async {
-            while let Some(saved) = self.saving.join_next().await {
-                self.is_listed |= saved.unwrap_or(false);
-            }
-            self.save();
             while self.saving.join_next().await.is_some() {}
+            if is_over && self.is_there {
+                let strategies = self.run.plan.strategies.iter();
+                let ids = strategies.map(|strategy| strategy.spec().id.to_string());
+                self.forget(ids.collect()).await;
+            }
         };
         let _ = timeout(LAST_TIMEOUT, ending).await;
     }
+
+    async fn forget(&mut self, ids: Vec<String>) {
+        if let Some(cache) = &self.cache {
+            let key = namespace::unfinished(&self.run.plan.options.prefix);
+            asked(&self.run, cache.meta().delete_fields(key.as_bytes(), &ids)).await;
+        }
+        self.kept.retain(|id, _| !ids.contains(id));
+    }
 }
 
-async fn save(
-    cache: &dyn Cache,
-    prefix: &str,
-    checkpoint: &Checkpoint,
-    is_listed: bool,
-) -> Result<(), Failure> {
-    let item = serde_json::to_vec(checkpoint).unwrap_or_default();
-    let key = namespace::checkpoint(prefix, &checkpoint.run_id);
-    cache.meta().prepend(key.as_bytes(), &item, 1, TTL).await?;
-    match is_listed {
-        true => Ok(()),
-        false => {
-            let (list, id) = (namespace::checkpoints(prefix), checkpoint.run_id.as_bytes());
-            cache.meta().prepend(list.as_bytes(), id, MAX_RUNS, TTL).await
-        }
-    }
+/// The answer to a question that a run can do without.
+async fn asked<T>(
+    run: &RunContext<'_>,
+    question: impl Future<Output = Result<T, Failure>>,
+) -> Option<T> {
+    run.unless_stopped(timeout(ASK_TIMEOUT, question)).await?.ok()?.ok()
+}
+
+async fn kept(cache: &dyn Cache, prefix: &str) -> Result<BTreeMap<String, Finished>, Failure> {
+    let key = namespace::unfinished(prefix);
+    let fields = own_hash(cache, &key, "does not record what runs have finished").await?;
+    let read = |(id, text): (Vec<u8>, Vec<u8>)| {
+        Some((String::from_utf8(id).ok()?, serde_json::from_slice(&text).ok()?))
+    };
+    Ok(fields.into_iter().filter_map(read).collect())
 }
 
 /// Portions that are on their way.
