@@ -6,6 +6,7 @@ mod client_files;
 mod command;
 mod connection;
 mod file;
+mod given;
 mod layers;
 mod option_file;
 mod parts;

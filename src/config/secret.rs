@@ -6,10 +6,12 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::application::ports::FreshUrl;
 use crate::application::settings::group::Setting;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::redaction;
@@ -22,36 +24,56 @@ const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// Text that must not be shown. Its `Debug` and its JSON are redacted; [`Secret::redacted`] is for
 /// people.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+#[derive(Clone)]
+pub struct Secret {
+    text: String,
+    fresh: Option<Arc<FreshUrl>>,
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Secret {}
 
 impl Secret {
     pub(crate) fn new(text: String) -> Self {
-        Self(text)
+        Self { text, fresh: None }
+    }
+
+    pub(super) fn with_fresh(self, fresh: Arc<FreshUrl>) -> Self {
+        Self { fresh: Some(fresh), ..self }
+    }
+
+    /// The same, asked for again when it is needed; `None`: it does not change.
+    pub fn fresh(&self) -> Option<&Arc<FreshUrl>> {
+        self.fresh.as_ref()
     }
 
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The URL without its secrets, and without anything that may be one.
     pub fn redacted(&self) -> String {
-        redaction::url(&self.0)
+        redaction::url(&self.text)
     }
 
     /// Whether it seems to contain a password or token.
     pub fn holds_password(&self) -> bool {
-        redaction::holds_password(&self.0)
+        redaction::holds_password(&self.text)
     }
 
     /// Whether it is a URL with only one reading.
     pub fn is_valid(&self) -> bool {
-        redaction::is_valid(&self.0)
+        redaction::is_valid(&self.text)
     }
 
     /// Whether part of the password could be read as host or path.
     pub fn is_ambiguous(&self) -> bool {
-        redaction::is_ambiguous(&self.0)
+        redaction::is_ambiguous(&self.text)
     }
 
     /// The first line of a file.
@@ -83,7 +105,7 @@ impl Secret {
         if line.contains(char::is_control) {
             return Err("control characters in the first line");
         }
-        Ok(Self(line.to_owned()))
+        Ok(Self::new(line.to_owned()))
     }
 }
 
@@ -91,7 +113,7 @@ impl FromStr for Secret {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
+        Ok(Self::new(text.to_owned()))
     }
 }
 
@@ -105,7 +127,7 @@ impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         // serde's own error would repeat the value.
         String::deserialize(from)
-            .map(Self)
+            .map(Self::new)
             .map_err(|_| D::Error::custom("expected a string in quotes"))
     }
 }
@@ -133,14 +155,14 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_shown() {
-        let secret = Secret("postgres://u:s3cret@h/db".to_owned());
+        let secret = Secret::new("postgres://u:s3cret@h/db".to_owned());
         assert_eq!(secret.redacted(), "postgres://u:***@h/db");
         assert_eq!(format!("{secret:?}"), "[redacted]");
     }
 
     #[test]
     fn the_first_line_counts() {
-        let line = |bytes: &[u8]| Secret::first_line(bytes).map(|secret| secret.0);
+        let line = |bytes: &[u8]| Secret::first_line(bytes).map(|secret| secret.text);
         assert_eq!(line(b"\xef\xbb\xbf a b \r\nc\n").as_deref(), Ok("a b"));
         for (bytes, why) in [
             (&b""[..], "empty"),

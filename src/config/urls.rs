@@ -3,15 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::command;
 use super::connection::ConnectionSettings;
+use super::given::{Giver, completed};
 use super::layers::{Layers, Provenance, Reading, variable};
-use super::option_file;
 use super::parts;
 use super::sample::Sample;
 use super::secret::{Secret, credential};
-use super::service_file;
-use crate::domain::database::plain_url;
 use crate::domain::failure::{Failure, FailureKind};
 
 /// A URL and the names of its settings.
@@ -74,6 +71,9 @@ impl Url {
     }
 }
 
+/// A URL, where it can be read again, and where it was found.
+type Found = (Secret, Option<Giver>, Provenance);
+
 /// The three ways to give a URL in one source.
 struct Ways {
     url: Option<Secret>,
@@ -102,12 +102,15 @@ impl Reading<'_> {
         demo: Option<&Sample>,
     ) -> Result<Option<Secret>, Failure> {
         let found = self.find(url, layers, demo);
-        let found = found.and_then(|found| match found {
-            Some((secret, from)) if !url.is_cache => {
-                let plain = Secret::new(plain_url(secret.expose()));
-                Ok(Some((completed(plain)?, from)))
-            }
-            found => Ok(found),
+        let found = found.and_then(|found| {
+            let Some((secret, giver, from)) = found else {
+                return Ok(None);
+            };
+            let secret = if url.is_cache { secret } else { completed(&secret)? };
+            Ok(Some(match giver {
+                Some(giver) => (giver.fresh(secret, url.is_cache), from),
+                None => (secret, from),
+            }))
         });
         let found = match (found, &mut self.refused) {
             (Err(failure), Some(refused)) => {
@@ -130,14 +133,14 @@ impl Reading<'_> {
         url: Url,
         layers: &Layers<ConnectionSettings>,
         demo: Option<&Sample>,
-    ) -> Result<Option<(Secret, Provenance)>, Failure> {
+    ) -> Result<Option<Found>, Failure> {
         if let Some(sample) = demo {
             let given = (url.ways)(&layers.flags);
             return match url.demo {
                 // The sample database is not a replica.
                 None => Ok(None),
                 Some(file) => {
-                    let of_sample = || (sample.url(file), Provenance::Demo);
+                    let of_sample = || (sample.url(file), None, Provenance::Demo);
                     Ok(Some(self.given(url, &given)?.unwrap_or_else(of_sample)))
                 }
             };
@@ -147,36 +150,41 @@ impl Reading<'_> {
         }
         let variables = url.variables();
         let in_environment = (url.ways)(&layers.environment);
-        if let Some((way, secret)) = self.one(&in_environment, &variables, FailureKind::Usage)? {
+        if let Some((way, secret, giver)) =
+            self.one(&in_environment, &variables, FailureKind::Usage)?
+        {
             let from = Provenance::Environment(variables[way].clone());
-            return Ok(Some((secret, from_way(way, from))));
+            return Ok(Some((secret, giver, from_way(way, from))));
         }
         let older = url.older.and_then(|name| Some((std::env::var(name).ok()?, name)));
         if let Some((text, name)) = older.filter(|(text, _)| !text.is_empty()) {
             let from = Provenance::Environment(name.to_owned());
-            return Ok(Some((Secret::new(text), from)));
+            return Ok(Some((Secret::new(text), None, from)));
         }
         if let Some(secret) = credential(url.credential)? {
-            return Ok(Some((secret, Provenance::Credential(url.credential))));
+            return Ok(Some((secret, None, Provenance::Credential(url.credential))));
         }
         let in_file = (url.ways)(&layers.file);
         let found = self.one(&in_file, &url.settings(), FailureKind::Config)?;
         let file = Provenance::File(self.path.clone());
         match found {
-            Some((way, secret)) => Ok(Some((secret, from_way(way, file)))),
+            Some((way, secret, giver)) => Ok(Some((secret, giver, from_way(way, file)))),
             // Variables for another program are no reason to refuse a command without a database.
-            None if url.in_parts => Ok(parts::database_url().unwrap_or_else(|failure| {
-                self.warnings.push(failure.to_string());
-                None
-            })),
+            None if url.in_parts => {
+                let found = parts::database_url().unwrap_or_else(|failure| {
+                    self.warnings.push(failure.to_string());
+                    None
+                });
+                Ok(found.map(|(secret, from)| (secret, None, from)))
+            }
             None => Ok(None),
         }
     }
 
     /// URLs from flags; warns about passwords in them.
-    fn given(&mut self, url: Url, ways: &Ways) -> Result<Option<(Secret, Provenance)>, Failure> {
+    fn given(&mut self, url: Url, ways: &Ways) -> Result<Option<Found>, Failure> {
         let flags = url.flags();
-        let Some((way, secret)) = self.one(ways, &flags, FailureKind::Usage)? else {
+        let Some((way, secret, giver)) = self.one(ways, &flags, FailureKind::Usage)? else {
             return Ok(None);
         };
         if way == 0 && secret.holds_password() {
@@ -187,16 +195,17 @@ impl Reading<'_> {
                 variable(url.setting)
             ));
         }
-        Ok(Some((secret, from_way(way, Provenance::Flag))))
+        Ok(Some((secret, giver, from_way(way, Provenance::Flag))))
     }
 
-    /// The secret and how it was given. Giving it twice is an error.
+    /// The way in which a secret was given, the secret, and where it can be read again. Giving it twice is an
+    /// error.
     fn one(
         &mut self,
         ways: &Ways,
         names: &[String; 3],
         kind: FailureKind,
-    ) -> Result<Option<(usize, Secret)>, Failure> {
+    ) -> Result<Option<(usize, Secret, Option<Giver>)>, Failure> {
         let is_given = [ways.url.is_some(), ways.file.is_some(), ways.command.is_some()];
         let given = names.iter().zip(is_given).filter(|(_, is_given)| *is_given);
         let given: Vec<&str> = given.map(|(name, _)| name.as_str()).collect();
@@ -209,13 +218,17 @@ impl Reading<'_> {
             return Err(Failure::new(kind, what, "they set the same thing").hint("keep one"));
         }
         if let Some(url) = &ways.url {
-            return Ok(Some((0, url.clone())));
+            return Ok(Some((0, url.clone(), None)));
         }
         if let Some(path) = &ways.file {
-            return Ok(Some((1, self.secret(path)?)));
+            let secret = self.secret(path)?;
+            return Ok(Some((1, secret, Some(Giver::File(path.clone())))));
         }
         match &ways.command {
-            Some(command) => Ok(Some((2, command::run(command.expose(), &names[2])?))),
+            Some(command) => {
+                let giver = Giver::Command(command.clone(), names[2].clone());
+                Ok(Some((2, giver.read()?, Some(giver))))
+            }
             None => Ok(None),
         }
     }
@@ -233,19 +246,4 @@ fn from_way(way: usize, from: Provenance) -> Provenance {
         2 => Provenance::Command(Box::new(from)),
         _ => from,
     }
-}
-
-/// The URL with what it leaves to a file of the database's own clients: a service, or a user and a
-/// password.
-///
-/// # Errors
-/// The file is needed and does not say it, or says what we cannot follow; never quotes a value.
-fn completed(url: Secret) -> Result<Secret, Failure> {
-    let scheme = url.expose().split(':').next().unwrap_or_default();
-    let completed = match scheme {
-        "postgres" | "postgresql" => service_file::completed(url.expose())?,
-        "mysql" | "mariadb" => option_file::completed(url.expose())?,
-        _ => None,
-    };
-    Ok(completed.map_or(url, Secret::new))
 }

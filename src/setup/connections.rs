@@ -26,8 +26,8 @@ pub(super) async fn sources(config: &Config) -> Result<Sources, Failure> {
 }
 
 pub(super) async fn primary(url: &Secret, config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
-    let url = required(Some(url), "primary", "--primary-url")?;
-    source::connect(url, &session_options(config)).await
+    required(Some(url), "primary", "--primary-url")?;
+    connected(url, config).await
 }
 
 /// The configured database, connected.
@@ -38,7 +38,18 @@ pub async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
     if let Some(sample) = &config.demo {
         demo::make(&sample.folder).await?;
     }
-    source::connect(required_database(config)?, &session_options(config)).await
+    required_database(config)?;
+    match &config.database_url {
+        Some(url) => connected(url, config).await,
+        None => source::connect(required_database(config)?, &session_options(config)).await,
+    }
+}
+
+/// A database whose password may change.
+async fn connected(url: &Secret, config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
+    let fresh_url = url.fresh().cloned();
+    let options = source::SessionOptions { fresh_url, ..session_options(config) };
+    source::connect(url.expose(), &options).await
 }
 
 /// The configured cache, connected.
@@ -62,6 +73,7 @@ pub(super) fn cache_options(config: &Config) -> cache::ConnectOptions {
         ca: config.cache_ca.clone(),
         cert: config.cache_cert.clone(),
         key: config.cache_key.clone(),
+        fresh_url: config.cache_url.as_ref().and_then(|url| url.fresh().cloned()),
     }
 }
 
@@ -70,6 +82,7 @@ pub(super) fn session_options(config: &Config) -> source::SessionOptions {
     source::SessionOptions {
         statement_timeout: config.run.statement_timeout().0,
         zone: config.session_timezone.clone(),
+        fresh_url: None,
     }
 }
 

@@ -65,6 +65,7 @@ mod pace;
 mod packed;
 mod page;
 mod parameters;
+mod passwords;
 mod patience;
 mod pooler;
 mod portions;

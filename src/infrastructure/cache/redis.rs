@@ -33,6 +33,7 @@ mod scan;
 mod sentinel;
 mod server_info;
 mod servers;
+mod sign_in;
 mod slots;
 mod usage;
 mod values;

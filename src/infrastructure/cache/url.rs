@@ -1,7 +1,9 @@
 //! Errors and options that all caches share.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::application::ports::FreshUrl;
 use crate::domain::failure::{Failure, FailureKind};
 
 /// The purpose of a connection.
@@ -13,7 +15,7 @@ pub enum Access {
 }
 
 /// Options besides the URL.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
     /// CA certificates (PEM) to verify a Redis server with; default: the system's.
     pub ca: Option<PathBuf>,
@@ -21,6 +23,8 @@ pub struct ConnectOptions {
     pub cert: Option<PathBuf>,
     /// Private key of `cert`.
     pub key: Option<PathBuf>,
+    /// The URL again, whose password may change.
+    pub fresh_url: Option<Arc<FreshUrl>>,
 }
 
 pub(super) fn invalid_url(why: impl Into<String>) -> Failure {

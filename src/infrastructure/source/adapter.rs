@@ -22,12 +22,13 @@ pub(super) struct Adapter {
 
 pub(super) type Opening = BoxFuture<'static, Result<Arc<dyn RowSource>, Failure>>;
 
-pub(super) fn open<D: Reader>(driver: D) -> Opening
+pub(super) fn open<D: Reader>(driver: D, options: &SessionOptions) -> Opening
 where
     SqlSource<D>: RowSource + 'static,
 {
+    let fresh_url = options.fresh_url.clone();
     let opening = async {
-        let sessions = Sessions::new(driver);
+        let sessions = Sessions::new(driver, fresh_url);
         sessions.connect().await?;
         let source: Arc<dyn RowSource> = Arc::new(SqlSource::new(sessions));
         Ok(source)

@@ -13,6 +13,7 @@ use super::watched::{Waiting, Watched};
 use crate::application::ports::{Dialect, Param, QueryPlan, SourceVitals};
 use crate::domain::changes::Moment;
 use crate::domain::expected::Expected;
+use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
@@ -69,6 +70,14 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
     /// The TLS files in the URL, with their parameters.
     fn certificates(&self) -> Vec<(String, String)> {
         Vec::new()
+    }
+
+    /// Takes user and password for further sessions from another URL of the same servers.
+    ///
+    /// # Errors
+    /// The URL is not valid, or names others.
+    fn sign_in_with(&self, _url: &str) -> Result<(), Failure> {
+        Ok(())
     }
 
     /// Opens a read-only, named session with a statement timeout.

@@ -11,6 +11,7 @@ use super::driver::Driver;
 use super::failures;
 use super::session::{NoSession, Session};
 use super::shortage::Shortage;
+use crate::application::ports::FreshUrl;
 use crate::domain::backoff::Backoff;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::sync::lock;
@@ -34,15 +35,25 @@ pub(super) struct Opener<D: Driver> {
     /// Since when it has been away. All requests for a session count from there, so that they fail
     /// together with the same error.
     away: std::sync::Mutex<Option<Instant>>,
+    /// `None`: the URL does not change.
+    pub(super) fresh_url: Option<Arc<FreshUrl>>,
+    /// The URL that the driver signs in with.
+    signs_in_with: std::sync::Mutex<String>,
 }
 
 impl<D: Driver> Opener<D> {
-    pub(super) fn new(driver: &Arc<D>, shortage: &Arc<Shortage>) -> Self {
+    pub(super) fn new(
+        driver: &Arc<D>,
+        shortage: &Arc<Shortage>,
+        fresh_url: Option<Arc<FreshUrl>>,
+    ) -> Self {
         Self {
             driver: Arc::clone(driver),
             shortage: Arc::clone(shortage),
             lost: AtomicBool::new(false),
             away: std::sync::Mutex::default(),
+            fresh_url,
+            signs_in_with: std::sync::Mutex::default(),
         }
     }
 
@@ -59,7 +70,41 @@ impl<D: Driver> Opener<D> {
         }
     }
 
+    /// A password that was refused may have been replaced.
     async fn try_connect(&self) -> Result<Session<D>, NoSession> {
+        if let Some(url) = &self.fresh_url
+            && let Err(failure) = self.sign_in_with(url.get().await)
+        {
+            tracing::warn!(%failure, "the last password is used");
+        }
+        // Another session may take over another URL meanwhile.
+        let used = lock(&self.signs_in_with).clone();
+        match (self.try_once().await, &self.fresh_url) {
+            (Err(NoSession::Other(failure)), Some(url))
+                if failure.kind == FailureKind::SourceDenied =>
+            {
+                match url.other_than(&used).await {
+                    None => Err(NoSession::Other(failure)),
+                    Some(other) => {
+                        self.sign_in_with(other).map_err(NoSession::Other)?;
+                        self.try_once().await
+                    }
+                }
+            }
+            (opened, _) => opened,
+        }
+    }
+
+    fn sign_in_with(&self, url: String) -> Result<(), Failure> {
+        let mut last = lock(&self.signs_in_with);
+        if *last != url {
+            self.driver.sign_in_with(&url)?;
+            *last = url;
+        }
+        Ok(())
+    }
+
+    async fn try_once(&self) -> Result<Session<D>, NoSession> {
         let out = self.shortage.out();
         let longest = self.driver.connect_timeout();
         match timeout(longest, self.driver.connect().boxed()).await {

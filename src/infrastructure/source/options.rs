@@ -1,7 +1,9 @@
 //! How sessions are opened, besides the URL.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::application::ports::FreshUrl;
 use crate::domain::session_zone::SessionZone;
 
 /// Timeout for connecting to a server.
@@ -11,4 +13,6 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct SessionOptions {
     pub statement_timeout: Duration,
     pub zone: SessionZone,
+    /// The URL again, whose password may change.
+    pub fresh_url: Option<Arc<FreshUrl>>,
 }

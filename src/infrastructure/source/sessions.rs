@@ -16,7 +16,7 @@ use super::opener::{Opener, PROBE_TIMEOUT, RECONNECT};
 use super::options::CONNECT_TIMEOUT;
 use super::session::{NoSession, Session};
 use super::shortage::{Lender, Shortage};
-use crate::application::ports::SourceVitals;
+use crate::application::ports::{FreshUrl, SourceVitals};
 use crate::domain::failure::{Failure, FailureKind};
 
 /// Without a row for this long, check that the server is alive: a slow query may go on.
@@ -45,15 +45,19 @@ pub(super) struct Sessions<D: Driver> {
 type Idle<D> = (Connection<D>, Instant);
 
 impl<D: Driver> Sessions<D> {
-    pub(super) fn new(driver: D) -> Self {
+    pub(super) fn new(driver: D, fresh_url: Option<Arc<FreshUrl>>) -> Self {
         let (driver, shortage) = (Arc::new(driver), Arc::default());
         Self {
-            opener: Opener::new(&driver, &shortage),
+            opener: Opener::new(&driver, &shortage, fresh_url),
             driver,
             idle: Mutex::default(),
             shortage,
             under_way: Arc::default(),
         }
+    }
+
+    pub(super) fn fresh_url(&self) -> Option<Arc<FreshUrl>> {
+        self.opener.fresh_url.clone()
     }
 
     /// A single attempt at the start of a run.

@@ -89,7 +89,9 @@ impl<D: Reader> RowSource for SqlSource<D> {
 
     fn filtered(&self) -> Option<Arc<dyn RowSource>> {
         let driver = self.sessions.driver.filtered()?;
-        let filtered = || -> Arc<dyn RowSource> { Arc::new(Self::new(Sessions::new(driver))) };
+        let fresh_url = self.sessions.fresh_url();
+        let filtered =
+            || -> Arc<dyn RowSource> { Arc::new(Self::new(Sessions::new(driver, fresh_url))) };
         Some(Arc::clone(self.filtered.get_or_init(filtered)))
     }
 

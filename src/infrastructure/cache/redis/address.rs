@@ -31,6 +31,26 @@ pub(super) struct SentinelAddress {
 }
 
 impl Address {
+    /// Where its servers are, for comparison.
+    pub(super) fn places(&self) -> Vec<String> {
+        let all = match self {
+            Self::One(info) => std::slice::from_ref(info),
+            Self::Cluster(nodes) => nodes,
+            Self::Sentinel(address) => &address.sentinels,
+        };
+        all.iter().map(|info| info.addr().to_string()).collect()
+    }
+
+    /// How to sign in where keys are.
+    pub(super) fn settings(&self) -> &RedisConnectionInfo {
+        match self {
+            Self::One(info) => info.redis_settings(),
+            // There is at least one host.
+            Self::Cluster(nodes) => nodes[0].redis_settings(),
+            Self::Sentinel(address) => address.primary.redis_settings(),
+        }
+    }
+
     /// # Errors
     /// Says what is wrong without repeating the URL, which holds a password.
     pub(super) fn parse(url: &str, options: &ConnectOptions) -> Result<Self, Failure> {

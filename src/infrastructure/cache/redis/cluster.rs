@@ -18,6 +18,7 @@ use super::node::Node;
 use super::parts::Picks;
 use super::peer::other_kind;
 use super::reply::{info_line, items, setting, text};
+use super::sign_in::SignIn;
 use super::slots::SLOTS;
 use super::wait::GIVE_UP;
 use crate::domain::failure::{Failure, FailureKind};
@@ -39,6 +40,7 @@ const QUIET: Duration = Duration::from_secs(5);
 pub(super) struct Cluster {
     /// Connection settings of nodes.
     seed: ConnectionInfo,
+    sign_in: SignIn,
     give_up_after: Duration,
     nodes: StdMutex<HashMap<String, Arc<Node>>>,
     map: RwLock<Map>,
@@ -50,10 +52,13 @@ pub(super) struct Cluster {
 
 impl Cluster {
     /// A cluster, from some of its nodes.
-    pub(super) async fn connect(nodes: Vec<ConnectionInfo>) -> Result<Self, Failure> {
+    pub(super) async fn connect(
+        nodes: Vec<ConnectionInfo>,
+        sign_in: &SignIn,
+    ) -> Result<Self, Failure> {
         let mut first = None;
         for info in nodes {
-            let node = Node::new(info, CONNECTIONS, GIVE_UP)?;
+            let node = Node::new(info, sign_in.clone(), CONNECTIONS, GIVE_UP)?;
             match node.greet().await {
                 Ok(greeting) if greeting.mode == ServerMode::Cluster => {
                     return Self::of(node).await;
@@ -86,6 +91,7 @@ impl Cluster {
         node.health.give_up_after = GIVE_UP + timeout;
         let cluster = Self {
             seed: node.peer.info.clone(),
+            sign_in: node.sign_in.clone(),
             give_up_after: node.health.give_up_after,
             nodes: StdMutex::default(),
             map: RwLock::default(),
@@ -106,7 +112,8 @@ impl Cluster {
             return Ok(Arc::clone(node));
         }
         let info = neighbour(&self.seed, host, port);
-        let node = Arc::new(Node::new(info, CONNECTIONS, self.give_up_after)?);
+        let node =
+            Arc::new(Node::new(info, self.sign_in.clone(), CONNECTIONS, self.give_up_after)?);
         if let Some(known) = nodes.values().next() {
             node.set_longest_value(known.longest_value());
         }

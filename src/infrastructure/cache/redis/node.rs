@@ -15,6 +15,7 @@ use super::health::Health;
 use super::line::Line;
 use super::peer::Peer;
 use super::reply::{Replies, is_transient, malformed, no_answer_in_time, pipe, words};
+use super::sign_in::SignIn;
 use super::wait::Wait;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::infrastructure::cache::url::invalid_url;
@@ -39,7 +40,7 @@ const GLANCE_TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_MAX_VALUE: usize = 512 * 1024 * 1024;
 
 pub(super) struct Node {
-    client: Client,
+    pub(super) sign_in: SignIn,
     pub(super) peer: Peer,
     pub(super) health: Health,
     lines: Vec<Line>,
@@ -70,13 +71,14 @@ impl Node {
     /// A server; not connected yet.
     pub(super) fn new(
         info: ConnectionInfo,
+        sign_in: SignIn,
         connections: usize,
         give_up_after: Duration,
     ) -> Result<Self, Failure> {
         let client = Client::open(info).map_err(|_| invalid_url("it cannot be parsed"))?;
         Ok(Self {
             peer: Peer { info: client.get_connection_info().clone() },
-            client,
+            sign_in,
             health: Health::new(give_up_after),
             lines: (0..connections).map(|_| Line::default()).collect(),
             longest_value: AtomicUsize::new(DEFAULT_MAX_VALUE),
@@ -89,8 +91,17 @@ impl Node {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let mut connection =
-            self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let (info, url) = self.sign_in.current(&self.peer.info).await;
+        let connect = async |info| {
+            Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
+        };
+        let mut connection = match connect(info).await {
+            Ok(connection) => connection,
+            Err(refusal) => match self.sign_in.after(&refusal, &self.peer.info, &url).await {
+                Some(info) => connect(info).await?,
+                None => return Err(refusal),
+            },
+        };
         // Reads must not count as use for eviction. Servers before 7.2 do not know the command.
         let mut no_touch = pipe();
         no_touch.cmd("CLIENT").arg("NO-TOUCH").arg("ON");
@@ -106,10 +117,10 @@ impl Node {
     /// Subscribes to a channel on a separate connection.
     pub(super) async fn subscribe(&self, channel: &str) -> RedisResult<PubSubStream> {
         // Such connections support only RESP2.
-        let info = &self.peer.info;
+        let (info, _) = self.sign_in.current(&self.peer.info).await;
         let settings = info.redis_settings().clone();
         let settings = settings.set_protocol(ProtocolVersion::RESP2);
-        let client = Client::open(info.clone().set_redis_settings(settings))?;
+        let client = Client::open(info.set_redis_settings(settings))?;
         let listening = async {
             let mut connection = client.get_async_pubsub().await?;
             connection.subscribe(channel).await?;

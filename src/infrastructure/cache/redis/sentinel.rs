@@ -14,6 +14,7 @@ use super::address::{SentinelAddress, neighbour};
 use super::node::{CONNECTIONS, Node};
 use super::peer::other_kind;
 use super::reply::{Replies, pipe, shown, words};
+use super::sign_in::SignIn;
 use super::wait::{GIVE_UP, Wait};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::sync::lock;
@@ -33,6 +34,7 @@ pub(super) struct Sentinels {
     sentinels: Vec<Node>,
     /// Credentials for the primary.
     primary: ConnectionInfo,
+    sign_in: SignIn,
     give_up_after: Duration,
     current: StdMutex<Option<Arc<Node>>>,
     refreshed: Mutex<Option<Instant>>,
@@ -52,13 +54,17 @@ struct Word {
 impl Sentinels {
     /// # Errors
     /// No sentinel can be reached, none knows the name, or no primary appears in time.
-    pub(super) async fn connect(address: SentinelAddress) -> Result<Self, Failure> {
+    pub(super) async fn connect(
+        address: SentinelAddress,
+        sign_in: SignIn,
+    ) -> Result<Self, Failure> {
         let sentinels = address.sentinels.into_iter();
-        let sentinels = sentinels.map(|info| Node::new(info, 1, GIVE_UP));
+        let sentinels = sentinels.map(|info| Node::new(info, SignIn::default(), 1, GIVE_UP));
         let mut all = Self {
             name: address.name,
             sentinels: sentinels.collect::<Result<_, _>>()?,
             primary: address.primary,
+            sign_in,
             give_up_after: GIVE_UP + DOWN_AFTER,
             current: StdMutex::default(),
             refreshed: Mutex::default(),
@@ -103,7 +109,7 @@ impl Sentinels {
             return Ok(());
         }
         let info = neighbour(&self.primary, &word.host, word.port);
-        let node = Node::new(info, CONNECTIONS, self.give_up_after)?;
+        let node = Node::new(info, self.sign_in.clone(), CONNECTIONS, self.give_up_after)?;
         let greeting = node.greet().await.map_err(|mut failure| {
             if failure.kind == FailureKind::CacheUnreachable {
                 failure.hint = Some(format!(

@@ -11,6 +11,7 @@ use super::greeting::ServerMode;
 use super::node::{CONNECTIONS, Node};
 use super::parts::Picks;
 use super::sentinel::{Sentinels, not_a_server};
+use super::sign_in::SignIn;
 use super::wait::GIVE_UP;
 use crate::domain::failure::Failure;
 use crate::infrastructure::cache::url::ConnectOptions;
@@ -25,14 +26,18 @@ impl Servers {
     /// # Errors
     /// None of them can be reached, or they do not match the URL.
     pub(super) async fn connect(url: &str, options: &ConnectOptions) -> Result<Self, Failure> {
-        let info = match Address::parse(url, options)? {
-            Address::Cluster(nodes) => return Ok(Self::Cluster(Cluster::connect(nodes).await?)),
+        let address = Address::parse(url, options)?;
+        let sign_in = SignIn::new(&address, options);
+        let info = match address {
+            Address::Cluster(nodes) => {
+                return Ok(Self::Cluster(Cluster::connect(nodes, &sign_in).await?));
+            }
             Address::Sentinel(address) => {
-                return Ok(Self::Sentinels(Sentinels::connect(address).await?));
+                return Ok(Self::Sentinels(Sentinels::connect(address, sign_in).await?));
             }
             Address::One(info) => info,
         };
-        let node = Node::new(info, CONNECTIONS, GIVE_UP)?;
+        let node = Node::new(info, sign_in, CONNECTIONS, GIVE_UP)?;
         match node.greet().await?.mode {
             ServerMode::Alone => Ok(Self::One(Arc::new(node))),
             ServerMode::Cluster => Ok(Self::Cluster(Cluster::of(node).await?)),

@@ -1,5 +1,6 @@
 //! Sessions with MySQL and MariaDB.
 
+use std::sync::RwLock;
 use std::time::Duration;
 
 use sqlx::error::{BoxDynError, DatabaseError};
@@ -12,7 +13,7 @@ use sqlx::{SqlSafeStr as _, Statement as _};
 use super::super::certificates::certificates;
 use super::super::describe::all;
 use super::super::driver::{Answer, Driver, Refusal, safe};
-use super::super::errors::Explained;
+use super::super::errors::{Explained, same_servers};
 use super::super::options::SessionOptions;
 use super::super::rows::{Broken, NO_COLUMN, Reader, Rows, arguments};
 use super::super::server_info::{Role, ServerInfo};
@@ -30,9 +31,10 @@ use crate::domain::row::Column;
 use crate::domain::schema::Schema;
 use crate::domain::server::ServerZone;
 use crate::domain::session_zone::SessionZone;
+use crate::domain::sync::{read, write};
 
 pub(crate) struct Mysql {
-    connect: MySqlConnectOptions,
+    connect: RwLock<MySqlConnectOptions>,
     statement_timeout: Duration,
     zone: SessionZone,
 }
@@ -40,15 +42,20 @@ pub(crate) struct Mysql {
 impl Mysql {
     pub(super) fn new(url: &str, options: &SessionOptions) -> Result<Self, Failure> {
         let zone = options.zone.clone();
+        let connect = RwLock::new(Self::options(url, &zone)?);
+        Ok(Self { connect, statement_timeout: options.statement_timeout, zone })
+    }
+
+    fn options(url: &str, zone: &SessionZone) -> Result<MySqlConnectOptions, Failure> {
         let offset = match zone.is_utc() {
             true => "+00:00".to_owned(),
             false => zone.to_string(),
         };
-        Ok(Self {
-            connect: url::options(url)?.timezone(offset),
-            statement_timeout: options.statement_timeout,
-            zone,
-        })
+        Ok(url::options(url)?.timezone(offset))
+    }
+
+    fn connect_options(&self) -> MySqlConnectOptions {
+        read(&self.connect).clone()
     }
 }
 
@@ -73,10 +80,7 @@ impl Driver for Mysql {
     }
 
     fn place(&self) -> String {
-        match self.connect.get_socket() {
-            Some(socket) => socket.display().to_string(),
-            None => format!("{}:{}", self.connect.get_host(), self.connect.get_port()),
-        }
+        place(&self.connect_options())
     }
 
     fn statement_timeout(&self) -> Duration {
@@ -84,11 +88,18 @@ impl Driver for Mysql {
     }
 
     fn certificates(&self) -> Vec<(String, String)> {
-        certificates(&self.connect)
+        certificates(&self.connect_options())
+    }
+
+    fn sign_in_with(&self, url: &str) -> Result<(), Failure> {
+        let options = Self::options(url, &self.zone)?;
+        same_servers(&self.place(), &place(&options))?;
+        *write(&self.connect) = options;
+        Ok(())
     }
 
     async fn connect(&self) -> Answer<MySqlConnection> {
-        session::open(&self.connect).await
+        session::open(&self.connect_options()).await
     }
 
     async fn describe(
@@ -104,7 +115,7 @@ impl Driver for Mysql {
                 let Some(number) = errors::strange_type(&refused) else {
                     return Err(refused);
                 };
-                *session = session::open(&self.connect).await?;
+                *session = session::open(&self.connect_options()).await?;
                 return Err(errors::strange(session, number).await);
             }
         };
@@ -145,7 +156,7 @@ impl Driver for Mysql {
     }
 
     async fn end(&self, (server, id): Self::Handle) -> () {
-        session::end(&self.connect, server, id).await;
+        session::end(&self.connect_options(), server, id).await;
     }
 
     /// There is no cheap estimate: use only the definition's limit.
@@ -256,4 +267,11 @@ impl Reader for Mysql {
 async fn prepared(session: &mut MySqlConnection, sql: &str) -> Result<Vec<Column>, Refusal> {
     let statement = session.prepare(safe(sql).into_sql_str()).await?;
     all(statement.columns(), codec::column)
+}
+
+fn place(options: &MySqlConnectOptions) -> String {
+    match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
 }

@@ -21,5 +21,5 @@ use super::adapter::{Adapter, open};
 pub(super) const DATABASE: Adapter = Adapter {
     schemes: &["mysql", "mariadb"],
     dialect: &IN_UTC,
-    open: |url, options| Ok(open(Mysql::new(url, options)?)),
+    open: |url, options| Ok(open(Mysql::new(url, options)?, options)),
 };

@@ -49,12 +49,24 @@ pub(crate) struct Postgres {
 impl Postgres {
     pub(super) fn new(url: &str, options: &SessionOptions) -> Result<Self, Failure> {
         let statement_timeout = options.statement_timeout;
-        let Parameters { servers, target, settings } = Parameters::read(url)?;
+        let (servers, settings) = Self::servers(url)?;
         let begin = |row_security| {
             let settings = Settings::new(settings.clone(), &options.zone);
             let settings = settings.with("row_security", row_security);
             with_timeouts(settings, statement_timeout).begin()
         };
+        Ok(Self {
+            servers,
+            statement_timeout,
+            zone: options.zone.clone(),
+            begin: begin("off"),
+            begin_filtered: begin("on"),
+        })
+    }
+
+    /// The servers of a URL, and its settings for sessions.
+    fn servers(url: &str) -> Result<(Servers, Vec<(String, String)>), Failure> {
+        let Parameters { servers, target, settings } = Parameters::read(url)?;
         let ours = |server: PgConnectOptions| {
             server
                 .application_name("shopwarm")
@@ -64,13 +76,7 @@ impl Postgres {
                 .statement_cache_capacity(0)
                 .disable_statement_logging()
         };
-        Ok(Self {
-            servers: Servers::new(servers.into_iter().map(ours).collect(), target),
-            statement_timeout,
-            zone: options.zone.clone(),
-            begin: begin("off"),
-            begin_filtered: begin("on"),
-        })
+        Ok((Servers::new(servers.into_iter().map(ours).collect(), target), settings))
     }
 
     async fn describe_once(
@@ -132,13 +138,18 @@ impl Driver for Postgres {
     }
 
     fn certificates(&self) -> Vec<(String, String)> {
-        certificates(self.servers.last())
+        certificates(&self.servers.last())
     }
 
     fn filtered(&self) -> Option<Self> {
         let mut filtered = self.clone();
         filtered.begin.clone_from(&self.begin_filtered);
         Some(filtered)
+    }
+
+    fn sign_in_with(&self, url: &str) -> Result<(), Failure> {
+        let (servers, _) = Self::servers(url)?;
+        self.servers.sign_in_as(&servers)
     }
 
     /// Also runs a first transaction, to see whether the server or its pooler lets us work.
@@ -235,7 +246,7 @@ impl Driver for Postgres {
     }
 
     async fn pooler(&self, session: &mut PgConnection) -> Answer<Option<Finding>> {
-        pooler::finding(self.servers.last(), &self.begin, session).await
+        pooler::finding(&self.servers.last(), &self.begin, session).await
     }
 
     async fn role(&self, session: &mut PgConnection) -> Answer<Role> {

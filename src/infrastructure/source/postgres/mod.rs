@@ -25,5 +25,5 @@ use super::adapter::{Adapter, open};
 pub(super) const DATABASE: Adapter = Adapter {
     schemes: &["postgres", "postgresql"],
     dialect: &PostgresDialect,
-    open: |url, options| Ok(open(Postgres::new(url, options)?)),
+    open: |url, options| Ok(open(Postgres::new(url, options)?, options)),
 };

@@ -1,21 +1,24 @@
 //! Connects to the first server in the URL that fits.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Row as _};
 use tokio::time::timeout;
 
 use super::super::driver::Answer;
+use super::super::errors::same_servers;
 use super::super::options::CONNECT_TIMEOUT;
 use super::errors;
 use super::target::{Fit, Target};
+use crate::domain::failure::Failure;
+use crate::domain::sync::{read, write};
 
 #[derive(Clone)]
 pub(super) struct Servers {
-    all: Vec<PgConnectOptions>,
+    all: Arc<RwLock<Arc<[PgConnectOptions]>>>,
     target: Target,
     /// The one that was connected to last.
     last: Arc<AtomicUsize>,
@@ -24,23 +27,37 @@ pub(super) struct Servers {
 impl Servers {
     /// `all` has at least one.
     pub(super) fn new(all: Vec<PgConnectOptions>, target: Target) -> Self {
-        let last = Arc::default();
+        let (all, last) = (Arc::new(RwLock::new(all.into())), Arc::default());
         Self { all, target, last }
     }
 
     pub(super) fn count(&self) -> usize {
-        self.all.len()
+        self.all().len()
     }
 
     /// The server that was connected to last.
-    pub(super) fn last(&self) -> &PgConnectOptions {
-        let last = self.last.load(Ordering::Relaxed);
-        &self.all[last.min(self.all.len() - 1)]
+    pub(super) fn last(&self) -> PgConnectOptions {
+        let (all, last) = (self.all(), self.last.load(Ordering::Relaxed));
+        all[last.min(all.len() - 1)].clone()
+    }
+
+    fn all(&self) -> Arc<[PgConnectOptions]> {
+        Arc::clone(&read(&self.all))
+    }
+
+    /// Takes users and passwords from others.
+    ///
+    /// # Errors
+    /// They are not the same servers.
+    pub(super) fn sign_in_as(&self, other: &Self) -> Result<(), Failure> {
+        same_servers(&self.place(), &other.place())?;
+        *write(&self.all) = other.all();
+        Ok(())
     }
 
     /// All of them, for messages.
     pub(super) fn place(&self) -> String {
-        let places: Vec<String> = self.all.iter().map(place).collect();
+        let places: Vec<String> = self.all().iter().map(place).collect();
         places.join(", ")
     }
 
@@ -49,11 +66,12 @@ impl Servers {
     /// # Errors
     /// Why each server is out of the question.
     pub(super) async fn connect(&self) -> Answer<PgConnection> {
-        if let ([only], Target::Any) = (&self.all[..], self.target) {
+        let all = self.all();
+        if let ([only], Target::Any) = (&all[..], self.target) {
             return only.connect().await;
         }
         let (mut reasons, mut at_worst) = (Vec::new(), None);
-        for (at, server) in self.all.iter().enumerate() {
+        for (at, server) in all.iter().enumerate() {
             let why = match timeout(CONNECT_TIMEOUT, self.open(server)).await {
                 Ok(Ok((session, Fit::Yes))) => return Ok(self.remember(at, session)),
                 Ok(Ok((session, Fit::AtWorst))) => {

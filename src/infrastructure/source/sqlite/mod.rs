@@ -17,5 +17,5 @@ use super::adapter::{Adapter, open};
 pub(super) const DATABASE: Adapter = Adapter {
     schemes: &["sqlite"],
     dialect: &SqliteDialect,
-    open: |url, options| Ok(open(SqliteFile::new(url, options)?)),
+    open: |url, options| Ok(open(SqliteFile::new(url, options)?, options)),
 };
