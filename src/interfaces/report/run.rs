@@ -100,6 +100,12 @@ fn footer(record: &RunRecord, verbose: bool) -> String {
     lines.extend(unverified_line(counts).map(|text| format!("✗ {text}")));
     lines.extend(record.strategies.iter().filter_map(read_line));
     lines.extend(record.pace.as_ref().and_then(pace_line));
+    if counts.resumed > 0 {
+        lines.push(format!(
+            "resumed: {} of an interrupted run were left alone",
+            keys(counts.resumed)
+        ));
+    }
     if counts.pruned > 0 {
         lines.push(format!("pruned: {} without a row", keys(counts.pruned)));
     }
