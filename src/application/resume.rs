@@ -38,17 +38,20 @@ pub async fn open<'a>(
     let id = plan.spec(index).id.to_string();
     let former = wanted.and_then(|wanted| former(notes, &id, wanted)).cloned();
     notes.begin(index, report.protection.as_ref()).await;
-    let former = former.filter(|_| unlike_a_whole_run(&plan.options).is_none())?;
-    let fits = match former.what {
+    let former = former.filter(|_| unlike_a_whole_run(&plan.options).is_none());
+    let fits = former.as_ref().map_or(Ok(()), |former| match former.what {
         What::Nothing => Err("nothing of it was finished".to_owned()),
-        _ => notes.fits(&former),
+        _ => notes.fits(former),
+    });
+    let former = match fits {
+        Ok(()) => former,
+        Err(why) => {
+            report.warn(format!("all of it is warmed: {why}"));
+            None
+        }
     };
-    if let Err(why) = fits {
-        report.warn(format!("all of it is warmed: {why}"));
-        return None;
-    }
-    notes.take_over(&former);
-    match former.what {
+    notes.take_over(index, former.as_ref()).await;
+    match former?.what {
         What::Nothing => None,
         What::All { keys } => Some(EntryBatch::taken_over(keys).into()),
         What::Portions(finished) => Some(plan.rest(index, finished)),
@@ -56,7 +59,7 @@ pub async fn open<'a>(
 }
 
 fn former<'n>(notes: &'n Notes<'_>, id: &str, wanted: &str) -> Option<&'n Finished> {
-    notes.of(id).filter(|former| wanted == LAST || former.run_id == wanted)
+    notes.kept.get(id).filter(|former| wanted == LAST || former.run_id == wanted)
 }
 
 /// An option with which a run does not write all keys of a strategy.

@@ -34,7 +34,7 @@ impl Giver {
             Ok(if is_cache { url } else { completed(&url)? }.expose().to_owned())
         };
         let fresh = FreshUrl::new(secret.expose().to_owned(), Arc::new(ask));
-        secret.with_fresh(Arc::new(fresh))
+        secret.with_fresh(fresh)
     }
 }
 

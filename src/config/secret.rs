@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,7 +26,7 @@ const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 #[derive(Clone)]
 pub struct Secret {
     text: String,
-    fresh: Option<Arc<FreshUrl>>,
+    fresh: Option<FreshUrl>,
 }
 
 impl PartialEq for Secret {
@@ -43,12 +42,12 @@ impl Secret {
         Self { text, fresh: None }
     }
 
-    pub(super) fn with_fresh(self, fresh: Arc<FreshUrl>) -> Self {
+    pub(super) fn with_fresh(self, fresh: FreshUrl) -> Self {
         Self { fresh: Some(fresh), ..self }
     }
 
     /// The same, asked for again when it is needed; `None`: it does not change.
-    pub fn fresh(&self) -> Option<&Arc<FreshUrl>> {
+    pub fn fresh(&self) -> Option<&FreshUrl> {
         self.fresh.as_ref()
     }
 

@@ -222,7 +222,9 @@ impl Reading<'_> {
         }
         if let Some(path) = &ways.file {
             let secret = self.secret(path)?;
-            return Ok(Some((1, secret, Some(Giver::File(path.clone())))));
+            // A pipe gives it once.
+            let giver = path.is_file().then(|| Giver::File(path.clone()));
+            return Ok(Some((1, secret, giver)));
         }
         match &ways.command {
             Some(command) => {

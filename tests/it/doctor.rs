@@ -576,6 +576,9 @@ fn a_scan_of_a_big_table_says_what_it_cost() {
     );
     // Every row is wanted.
     check(&after, "own/every", &["ok: ", "s for 120,000 keys"]);
+    // What a run with a limit did not store says nothing.
+    lab.with(&definitions, "warmup all -q --limit 5").run().expect(0);
+    check(&doctor(), "own/every", &["ok: ", "s for 120,000 keys"]);
 }
 
 #[test]

@@ -232,7 +232,7 @@ fn a_run_that_had_only_begun_hides_nothing() {
     killed(&shop);
     shop.redis.cli(&["CLIENT", "PAUSE", "3000", "WRITE"]);
     let run = warm(&shop.contexts, shop.database.url(), shop.redis.url());
-    let stopped = run.args("--no-lock --rate 50 --deadline 4s").run();
+    let stopped = run.args("--no-lock --rate 50 --deadline 4s --resume").run();
     calm(stopped).expect(9);
     let run = resume(&shop, "--resume");
     assert!(taken_over(&run, &shop) > ROWS / 4, "{}", run.stdout);

@@ -67,7 +67,7 @@ impl<'a> Flow<'a> {
         watched.tell(&mut book.warnings, &mut tally.report.warnings);
         if let Some(failure) = watched.failure {
             // What was written may have been evicted.
-            writer.notes.restart();
+            writer.notes.restart().await;
             book.is_broken = true;
             tally.fail(failure);
         }

@@ -86,7 +86,7 @@ async fn from_start<'a>(
     }
     let former = book.tallies[index].report.clone();
     restart(&mut book.tallies[index], run, why);
-    flow.writer.notes.restart();
+    flow.writer.notes.restart().await;
     let entries = stream::iter(first).chain(entries).boxed();
     flow.warm(book, index, entries).await;
     let tally = &mut book.tallies[index];

@@ -66,6 +66,9 @@ pub struct RunRecord {
     pub unmatched_total: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The most keys that it was to read of a strategy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
     /// How it was held back, where somebody asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pace: Option<PaceReport>,
@@ -104,6 +107,7 @@ impl RunRecord {
             unmatched: report.unmatched.clone(),
             unmatched_total: report.unmatched_total,
             warnings: report.warnings.clone(),
+            limit: report.limit,
             pace: report.pace.clone(),
             ..Self::started(info)
         }

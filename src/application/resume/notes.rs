@@ -1,4 +1,4 @@
-//! Notes in the cache what a run has finished of each strategy, while it runs.
+//! Writes down in the cache what a run has finished of each strategy, while it goes on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct Notes<'a> {
     /// Identifies the database.
     origin: Option<String>,
     /// What is kept, by strategy: of earlier runs, or of this one.
-    kept: BTreeMap<String, Finished>,
+    pub(super) kept: BTreeMap<String, Finished>,
     /// Something may be kept of these strategies.
     is_there: bool,
     /// The strategy that is warmed; `None`: nothing of it is noted.
@@ -94,12 +94,7 @@ impl<'a> Notes<'a> {
         }
     }
 
-    /// What an earlier run has finished of a strategy.
-    pub(super) fn of(&self, id: &str) -> Option<&Finished> {
-        self.kept.get(id)
-    }
-
-    /// Begins a strategy. What is kept of it is void if this run writes its keys in another way.
+    /// Begins a strategy.
     pub async fn begin(&mut self, index: usize, protection: Option<&Protection>) {
         let plan = self.run.plan;
         let strategy = &plan.strategies[index];
@@ -112,9 +107,6 @@ impl<'a> Notes<'a> {
         let fingerprint = strategy.fingerprint().map(|fingerprint| {
             format!("{fingerprint} {:?} {protection:?} {whole:?}", plan.write_options(index))
         });
-        if self.kept.get(&id).is_some_and(|kept| Some(&kept.fingerprint) != fingerprint.as_ref()) {
-            self.forget(vec![id.clone()]).await;
-        }
         let (Some(fingerprint), (None, false)) = (fingerprint, whole) else {
             return;
         };
@@ -126,13 +118,11 @@ impl<'a> Notes<'a> {
             began: now(),
             what: What::Nothing,
         };
-        let longest = LONGEST.min(plan.ttls[index].base / 2);
+        let ttl = &plan.ttls[index];
+        let shortest = ttl.base.min(4 * LONGEST).mul_f64(1.0 - ttl.jitter);
+        let longest = LONGEST.min(shortest / 2);
         let protection = protection.cloned();
-        let current = Current { id: id.clone(), finished, protection, longest };
-        self.current = Some(current);
-        if self.kept.get(&id).is_some_and(|kept| self.fits(kept).is_err()) {
-            self.kept.remove(&id);
-        }
+        self.current = Some(Current { id, finished, protection, longest });
     }
 
     /// Whether what an earlier run has finished of this strategy can be taken over.
@@ -146,7 +136,9 @@ impl<'a> Notes<'a> {
         let age = now.began.saturating_sub(former.began);
         let why = if former.fingerprint != now.fingerprint {
             "its definition, its options or the version of shopwarm have changed"
-        } else if former.origin != now.origin || now.origin.is_none() {
+        } else if now.origin.is_none() {
+            "the database does not say whether it is the same"
+        } else if former.origin != now.origin {
             "the database was replaced or restored"
         } else if former.epoch != now.epoch || now.epoch.is_none() {
             "the cache was restarted or replaced"
@@ -158,19 +150,30 @@ impl<'a> Notes<'a> {
         Err(why.to_owned())
     }
 
-    /// Takes over what an earlier run has finished of this strategy.
-    pub(super) fn take_over(&mut self, former: &Finished) {
-        if let Some(Current { finished, .. }) = &mut self.current {
-            let run_id = std::mem::take(&mut finished.run_id);
-            *finished = Finished { run_id, ..former.clone() };
+    /// Takes over what an earlier run has finished of this strategy; `None`: all of it is written again,
+    /// so that what is kept is void.
+    pub(super) async fn take_over(&mut self, index: usize, former: Option<&Finished>) {
+        match (former, &mut self.current) {
+            (Some(former), Some(Current { finished, .. })) => {
+                let run_id = std::mem::take(&mut finished.run_id);
+                *finished = Finished { run_id, ..former.clone() };
+            }
+            _ => {
+                let id = self.run.plan.spec(index).id.to_string();
+                if self.kept.contains_key(&id) {
+                    self.forget(vec![id]).await;
+                }
+            }
         }
     }
 
     /// Forgets what is finished of the strategy: it is read from its start.
-    pub fn restart(&mut self) {
+    pub async fn restart(&mut self) {
         self.open = OpenPortions::default();
-        if let Some(Current { finished, .. }) = &mut self.current {
+        if let Some(Current { id, finished, .. }) = &mut self.current {
             finished.what = What::Nothing;
+            let id = id.clone();
+            self.forget(vec![id]).await;
         }
     }
 
@@ -179,13 +182,14 @@ impl<'a> Notes<'a> {
         let Some(PartOf::Portion { portion, is_last }) = batch.part_of else {
             return;
         };
-        let Some(Current { finished, .. }) = &mut self.current else {
+        let Some(Current { id, finished, .. }) = &mut self.current else {
             return;
         };
         let state = |state: &TableState| (state.horizon, state.storage);
         match &finished.what {
             What::Portions(all) if state(&all.state) == state(&portion.state) => {}
             _ => {
+                self.kept.remove(id);
                 finished.began = now();
                 finished.what = What::Portions(FinishedPortions::new(portion.state));
                 self.open = OpenPortions::default();
@@ -234,7 +238,7 @@ impl<'a> Notes<'a> {
     }
 
     /// Writes it to the cache, in the background, unless more is kept there. A failure costs a later run
-    /// time, and nothing else.
+    /// time only.
     fn save(&mut self) {
         let (Some(cache), Some(Current { id, finished, .. })) = (&self.cache, &self.current) else {
             return;
@@ -271,7 +275,12 @@ impl<'a> Notes<'a> {
     async fn forget(&mut self, ids: Vec<String>) {
         if let Some(cache) = &self.cache {
             let key = namespace::unfinished(&self.run.plan.options.prefix);
-            asked(&self.run, cache.meta().delete_fields(key.as_bytes(), &ids)).await;
+            let deleted = cache.meta().delete_fields(key.as_bytes(), &ids);
+            // Rights that allow to write may not allow to delete.
+            if let Ok(Err(_)) = timeout(ASK_TIMEOUT, deleted).await {
+                let empty: Vec<_> = ids.iter().map(|id| (id.clone(), String::new())).collect();
+                let _ = timeout(ASK_TIMEOUT, cache.meta().set_fields(key.as_bytes(), &empty)).await;
+            }
         }
         self.kept.retain(|id, _| !ids.contains(id));
     }

@@ -1,7 +1,6 @@
 //! Errors and options that all caches share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::application::ports::FreshUrl;
 use crate::domain::failure::{Failure, FailureKind};
@@ -15,7 +14,7 @@ pub enum Access {
 }
 
 /// Options besides the URL.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct ConnectOptions {
     /// CA certificates (PEM) to verify a Redis server with; default: the system's.
     pub ca: Option<PathBuf>,
@@ -23,8 +22,8 @@ pub struct ConnectOptions {
     pub cert: Option<PathBuf>,
     /// Private key of `cert`.
     pub key: Option<PathBuf>,
-    /// The URL again, whose password may change.
-    pub fresh_url: Option<Arc<FreshUrl>>,
+    /// Gives the URL again, if its password may change.
+    pub fresh_url: Option<FreshUrl>,
 }
 
 pub(super) fn invalid_url(why: impl Into<String>) -> Failure {

@@ -72,10 +72,10 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Takes user and password for further sessions from another URL of the same servers.
+    /// Takes user and password for further sessions from another URL of the same database.
     ///
     /// # Errors
-    /// The URL is not valid, or names others.
+    /// The URL is not valid.
     fn sign_in_with(&self, _url: &str) -> Result<(), Failure> {
         Ok(())
     }

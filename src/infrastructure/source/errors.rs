@@ -26,16 +26,6 @@ pub(super) fn tidy(message: &str) -> String {
     shortened(&printable(line.as_bytes()), 300)
 }
 
-/// Another password does not make it another database.
-pub(super) fn same_servers(now: &str, then: &str) -> Result<(), Failure> {
-    if now == then {
-        return Ok(());
-    }
-    let why = format!("it names {then}, and this run reads from {now}");
-    Err(Failure::new(FailureKind::Config, "the database URL names another server now", why)
-        .hint("begin another run, or reload `serve`"))
-}
-
 pub(super) fn invalid_url(why: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Config, "the database URL is not valid", why)
         .hint("it looks like postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE or sqlite:FILE")

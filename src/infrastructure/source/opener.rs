@@ -36,7 +36,7 @@ pub(super) struct Opener<D: Driver> {
     /// together with the same error.
     away: std::sync::Mutex<Option<Instant>>,
     /// `None`: the URL does not change.
-    pub(super) fresh_url: Option<Arc<FreshUrl>>,
+    pub(super) fresh_url: Option<FreshUrl>,
     /// The URL that the driver signs in with.
     signs_in_with: std::sync::Mutex<String>,
 }
@@ -45,7 +45,7 @@ impl<D: Driver> Opener<D> {
     pub(super) fn new(
         driver: &Arc<D>,
         shortage: &Arc<Shortage>,
-        fresh_url: Option<Arc<FreshUrl>>,
+        fresh_url: Option<FreshUrl>,
     ) -> Self {
         Self {
             driver: Arc::clone(driver),

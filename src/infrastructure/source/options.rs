@@ -1,6 +1,5 @@
 //! How sessions are opened, besides the URL.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::application::ports::FreshUrl;
@@ -9,10 +8,10 @@ use crate::domain::session_zone::SessionZone;
 /// Timeout for connecting to a server.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SessionOptions {
     pub statement_timeout: Duration,
     pub zone: SessionZone,
-    /// The URL again, whose password may change.
-    pub fresh_url: Option<Arc<FreshUrl>>,
+    /// Gives the URL again, if its password may change.
+    pub fresh_url: Option<FreshUrl>,
 }

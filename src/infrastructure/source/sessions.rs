@@ -45,7 +45,7 @@ pub(super) struct Sessions<D: Driver> {
 type Idle<D> = (Connection<D>, Instant);
 
 impl<D: Driver> Sessions<D> {
-    pub(super) fn new(driver: D, fresh_url: Option<Arc<FreshUrl>>) -> Self {
+    pub(super) fn new(driver: D, fresh_url: Option<FreshUrl>) -> Self {
         let (driver, shortage) = (Arc::new(driver), Arc::default());
         Self {
             opener: Opener::new(&driver, &shortage, fresh_url),
@@ -56,7 +56,7 @@ impl<D: Driver> Sessions<D> {
         }
     }
 
-    pub(super) fn fresh_url(&self) -> Option<Arc<FreshUrl>> {
+    pub(super) fn fresh_url(&self) -> Option<FreshUrl> {
         self.opener.fresh_url.clone()
     }
 

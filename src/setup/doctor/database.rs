@@ -169,7 +169,8 @@ impl DatabaseChecks {
             self.prepared.iter().filter(|checked| checked.rows >= BIG)
         {
             let id = strategy.spec().id.to_string();
-            let mut last = runs.iter().flat_map(|run| &run.strategies);
+            let unlimited = runs.iter().filter(|run| run.limit.is_none());
+            let mut last = unlimited.flat_map(|run| &run.strategies);
             let Some(last) = last.find(|last| last.id == id && is_whole(last)) else {
                 continue;
             };

@@ -31,16 +31,6 @@ pub(super) struct SentinelAddress {
 }
 
 impl Address {
-    /// Where its servers are, for comparison.
-    pub(super) fn places(&self) -> Vec<String> {
-        let all = match self {
-            Self::One(info) => std::slice::from_ref(info),
-            Self::Cluster(nodes) => nodes,
-            Self::Sentinel(address) => &address.sentinels,
-        };
-        all.iter().map(|info| info.addr().to_string()).collect()
-    }
-
     /// How to sign in where keys are.
     pub(super) fn settings(&self) -> &RedisConnectionInfo {
         match self {

@@ -26,9 +26,8 @@ impl Servers {
     /// # Errors
     /// None of them can be reached, or they do not match the URL.
     pub(super) async fn connect(url: &str, options: &ConnectOptions) -> Result<Self, Failure> {
-        let address = Address::parse(url, options)?;
-        let sign_in = SignIn::new(&address, options);
-        let info = match address {
+        let sign_in = SignIn::new(options);
+        let info = match Address::parse(url, options)? {
             Address::Cluster(nodes) => {
                 return Ok(Self::Cluster(Cluster::connect(nodes, &sign_in).await?));
             }

@@ -14,9 +14,7 @@ use crate::infrastructure::cache::url::ConnectOptions;
 pub(super) struct SignIn(Option<Arc<Shared>>);
 
 struct Shared {
-    url: Arc<FreshUrl>,
-    /// The servers of the first URL.
-    places: Vec<String>,
+    url: FreshUrl,
     last: StdMutex<Last>,
 }
 
@@ -28,11 +26,9 @@ struct Last {
 }
 
 impl SignIn {
-    pub(super) fn new(address: &Address, options: &ConnectOptions) -> Self {
-        Self(options.fresh_url.clone().map(|url| {
-            let (places, last) = (address.places(), StdMutex::default());
-            Arc::new(Shared { url, places, last })
-        }))
+    pub(super) fn new(options: &ConnectOptions) -> Self {
+        let shared = |url| Arc::new(Shared { url, last: StdMutex::default() });
+        Self(options.fresh_url.clone().map(shared))
     }
 
     /// How to connect with a server now, and the URL that says so.
@@ -69,9 +65,6 @@ impl Shared {
         let mut last = lock(&self.last);
         if last.url != url {
             match Address::parse(url, &ConnectOptions::default()) {
-                Ok(address) if address.places() != self.places => {
-                    tracing::warn!("the cache URL names another server now: begin another run");
-                }
                 Ok(address) => last.settings = Some(address.settings().clone()),
                 Err(failure) => tracing::warn!(%failure, "the cache URL was not taken over"),
             }

@@ -13,7 +13,7 @@ use sqlx::{SqlSafeStr as _, Statement as _};
 use super::super::certificates::certificates;
 use super::super::describe::all;
 use super::super::driver::{Answer, Driver, Refusal, safe};
-use super::super::errors::{Explained, same_servers};
+use super::super::errors::Explained;
 use super::super::options::SessionOptions;
 use super::super::rows::{Broken, NO_COLUMN, Reader, Rows, arguments};
 use super::super::server_info::{Role, ServerInfo};
@@ -80,7 +80,11 @@ impl Driver for Mysql {
     }
 
     fn place(&self) -> String {
-        place(&self.connect_options())
+        let options = self.connect_options();
+        match options.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", options.get_host(), options.get_port()),
+        }
     }
 
     fn statement_timeout(&self) -> Duration {
@@ -92,9 +96,7 @@ impl Driver for Mysql {
     }
 
     fn sign_in_with(&self, url: &str) -> Result<(), Failure> {
-        let options = Self::options(url, &self.zone)?;
-        same_servers(&self.place(), &place(&options))?;
-        *write(&self.connect) = options;
+        *write(&self.connect) = Self::options(url, &self.zone)?;
         Ok(())
     }
 
@@ -267,11 +269,4 @@ impl Reader for Mysql {
 async fn prepared(session: &mut MySqlConnection, sql: &str) -> Result<Vec<Column>, Refusal> {
     let statement = session.prepare(safe(sql).into_sql_str()).await?;
     all(statement.columns(), codec::column)
-}
-
-fn place(options: &MySqlConnectOptions) -> String {
-    match options.get_socket() {
-        Some(socket) => socket.display().to_string(),
-        None => format!("{}:{}", options.get_host(), options.get_port()),
-    }
 }
