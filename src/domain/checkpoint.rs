@@ -35,16 +35,6 @@ pub enum What {
     },
 }
 
-impl What {
-    pub fn keys(&self) -> u64 {
-        match self {
-            Self::Nothing => 0,
-            Self::Portions(finished) => finished.keys,
-            Self::All { keys } => *keys,
-        }
-    }
-}
-
 /// Portions of a table that need not be read again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinishedPortions {

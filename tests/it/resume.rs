@@ -248,6 +248,10 @@ fn what_only_reads_reads_all() {
     for warning in ["has no effect", "all of it is warmed"] {
         assert!(!run.stdout.contains(warning), "{}", run.stdout);
     }
+    let dry_run = shopwarm("dry-run context shop -o json").env("SHOPWARM_RESUME", "last");
+    let dry_run = dry_run.contexts(&shop.contexts).database(shop.database.url());
+    let dry_run = dry_run.cache(shop.redis.url()).run().expect(0);
+    assert!(!dry_run.stdout.contains("has no effect"), "{}", dry_run.stdout);
     let verified = &run.json()["requirements"];
     assert_eq!(verified[0]["equal"], ROWS, "{verified}");
 }

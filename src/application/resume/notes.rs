@@ -36,7 +36,7 @@ pub struct Notes<'a> {
     cache: Option<Arc<dyn Cache>>,
     /// Identifies the database.
     origin: Option<String>,
-    /// What is kept, by strategy: of earlier runs, or of this one.
+    /// What earlier runs have left, by strategy.
     pub(super) kept: BTreeMap<String, Finished>,
     /// Something may be kept of these strategies.
     is_there: bool,
@@ -182,14 +182,13 @@ impl<'a> Notes<'a> {
         let Some(PartOf::Portion { portion, is_last }) = batch.part_of else {
             return;
         };
-        let Some(Current { id, finished, .. }) = &mut self.current else {
+        let Some(Current { finished, .. }) = &mut self.current else {
             return;
         };
         let state = |state: &TableState| (state.horizon, state.storage);
         match &finished.what {
             What::Portions(all) if state(&all.state) == state(&portion.state) => {}
             _ => {
-                self.kept.remove(id);
                 finished.began = now();
                 finished.what = What::Portions(FinishedPortions::new(portion.state));
                 self.open = OpenPortions::default();
@@ -237,18 +236,13 @@ impl<'a> Notes<'a> {
         self.current = None;
     }
 
-    /// Writes it to the cache, in the background, unless more is kept there. A failure costs a later run
-    /// time only.
+    /// Writes it to the cache, in the background. A failure costs a later run time only.
     fn save(&mut self) {
         let (Some(cache), Some(Current { id, finished, .. })) = (&self.cache, &self.current) else {
             return;
         };
         self.saved = Some(Instant::now());
         self.is_there = true;
-        if self.kept.get(id).map_or(0, |kept| kept.what.keys()) > finished.what.keys() {
-            return;
-        }
-        self.kept.insert(id.clone(), finished.clone());
         let text = serde_json::to_string(finished).unwrap_or_default();
         let (cache, field) = (Arc::clone(cache), [(id.clone(), text)]);
         let key = namespace::unfinished(&self.run.plan.options.prefix);
@@ -326,6 +320,7 @@ impl OpenPortions {
     /// Takes a batch that was read; returns its portion if all of that is finished.
     fn read(&mut self, batch: &EntryBatch, portion: Portion, is_last: bool) -> Option<Open> {
         // Portions come in order: what lies between two has no rows.
+        debug_assert!(portion.from >= self.end || self.all.contains_key(&portion.from));
         let range = (self.end.min(portion.from), portion.to);
         let open = self.all.entry(portion.from).or_insert_with(|| Open {
             range,
