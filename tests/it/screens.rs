@@ -51,7 +51,7 @@ fn an_interrupted_run() {
     let sample = Sample::new();
     std::fs::write(sample.dir.path().join("slow.toml"), SLOW).expect("a file");
     let line = ": >events; shopwarm --demo --contexts slow.toml warmup all --progress json 2>events & \
-        until grep -q strategy_started.*slow events; do sleep 0.1; done; kill -INT $!; wait $!";
+        until grep -q stalled.*slow events; do sleep 0.1; done; kill -INT $!; wait $!";
     sample.scene("interrupted", line);
 }
 
