@@ -7,7 +7,7 @@ use crate::application::guards::recheck::Lookup;
 use crate::domain::entry::EntryBatch;
 
 /// Keys, bytes and time after which a group is verified.
-const MAX_KEYS: usize = 32_000;
+const MAX_KEYS: usize = 8_000;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 const MAX_AGE: Duration = Duration::from_secs(5);
 
