@@ -19,6 +19,9 @@ pub fn check(book: &mut Book, run: &RunContext<'_>, notes: &Notes<'_>) {
     let why = match unlike_a_whole_run(&run.plan.options) {
         Some(option) => format!("it does not go together with {option}"),
         None if ids.any(|id| former(notes, &id, wanted).is_some()) => return,
+        None if notes.is_unread => {
+            "the cache does not say what earlier runs have finished".to_owned()
+        }
         None if wanted == LAST => "the last run was not interrupted".to_owned(),
         None => format!("run {wanted} was not interrupted, or a later run has gone on with it"),
     };

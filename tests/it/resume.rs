@@ -288,3 +288,13 @@ fn the_last_run_of_these_strategies_is_gone_on_with() {
     let run = resume(&shop, "--resume");
     assert!(taken_over(&run, &shop) > ROWS / 4, "{}", run.stdout);
 }
+
+/// What is not known is not called absent.
+#[test]
+fn notes_that_cannot_be_read_are_said_to_be_unknown() {
+    let shop = Shop::new(Sqlite::database(), BY_ID);
+    shop.redis.cli(&["SET", "shopwarm:unfinished", "something else"]);
+    let run = resume(&shop, "--resume");
+    assert_eq!(total(&run, "warmed"), ROWS);
+    assert!(warnings(&run).contains("the cache does not say"), "{}", run.stdout);
+}

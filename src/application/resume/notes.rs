@@ -38,6 +38,8 @@ pub struct Notes<'a> {
     origin: Option<String>,
     /// What earlier runs have left, by strategy.
     pub(super) kept: BTreeMap<String, Finished>,
+    /// The cache did not say what they have left.
+    pub(super) is_unread: bool,
     /// Something may be kept of these strategies.
     is_there: bool,
     /// The strategy that is warmed; `None`: nothing of it is noted.
@@ -69,11 +71,13 @@ impl<'a> Notes<'a> {
             None => None,
         };
         let kept = asked(&run, kept(cache.as_ref(), &plan.options.prefix)).await;
+        let is_unread = kept.is_none();
         let kept = kept.unwrap_or_default();
         Self {
             cache: Some(Arc::clone(cache)),
             origin: origin.map(|moment| moment.origin),
-            is_there: !kept.is_empty(),
+            is_there: is_unread || !kept.is_empty(),
+            is_unread,
             kept,
             ..Self::none(run)
         }
@@ -86,6 +90,7 @@ impl<'a> Notes<'a> {
             cache: None,
             origin: None,
             kept: BTreeMap::new(),
+            is_unread: false,
             is_there: false,
             current: None,
             open: OpenPortions::default(),
@@ -160,7 +165,7 @@ impl<'a> Notes<'a> {
             }
             _ => {
                 let id = self.run.plan.spec(index).id.to_string();
-                if self.kept.contains_key(&id) {
+                if self.is_unread || self.kept.contains_key(&id) {
                     self.forget(vec![id]).await;
                 }
             }
@@ -256,24 +261,32 @@ impl<'a> Notes<'a> {
     /// Ends the run; `is_over`: it was not interrupted, so that nothing is left to go on with.
     pub async fn finish(mut self, is_over: bool) {
         let ending = async {
-            while self.saving.join_next().await.is_some() {}
             if is_over && self.is_there {
                 let strategies = self.run.plan.strategies.iter();
                 let ids = strategies.map(|strategy| strategy.spec().id.to_string());
                 self.forget(ids.collect()).await;
             }
+            while self.saving.join_next().await.is_some() {}
         };
         let _ = timeout(LAST_TIMEOUT, ending).await;
     }
 
     async fn forget(&mut self, ids: Vec<String>) {
+        // What is being written would come after it.
+        let saved = async { while self.saving.join_next().await.is_some() {} };
+        let _ = timeout(ASK_TIMEOUT, saved).await;
         if let Some(cache) = &self.cache {
             let key = namespace::unfinished(&self.run.plan.options.prefix);
             let deleted = cache.meta().delete_fields(key.as_bytes(), &ids);
             // Rights that allow to write may not allow to delete.
             if let Ok(Err(_)) = timeout(ASK_TIMEOUT, deleted).await {
                 let empty: Vec<_> = ids.iter().map(|id| (id.clone(), String::new())).collect();
-                let _ = timeout(ASK_TIMEOUT, cache.meta().set_fields(key.as_bytes(), &empty)).await;
+                let emptied = cache.meta().set_fields(key.as_bytes(), &empty);
+                if !matches!(timeout(ASK_TIMEOUT, emptied).await, Ok(Ok(()))) {
+                    tracing::warn!(
+                        "what earlier runs have finished could not be removed from {key}"
+                    );
+                }
             }
         }
         self.kept.retain(|id, _| !ids.contains(id));
