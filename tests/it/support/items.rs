@@ -51,6 +51,7 @@ impl Shop {
                  sql.any = \"SELECT {key} AS _key, id, v FROM items\"\n"
             ),
         );
+        settled(&database);
         Self { database, redis: Redis::start(&[]), _dir: dir, contexts }
     }
 
@@ -61,6 +62,7 @@ impl Shop {
              key = \"item:{{id}}\"\nvalue = \"object\"\nsql.any = \"{sql}\"\n"
         );
         std::fs::write(&self.contexts, text).expect("a file");
+        settled(&self.database);
     }
 
     pub fn start(&self) -> Child {
@@ -137,6 +139,16 @@ impl Shop {
         let stale: Vec<_> = cached.iter().filter(|(key, v)| rows.get(*key) != Some(v)).collect();
         assert!(stale.is_empty(), "{stale:?}");
         cached
+    }
+}
+
+/// Rows that are newer than an open transaction, also one of another test, are not read in portions.
+fn settled(database: &Database) {
+    if database.dialect() == Dialect::Postgres {
+        let last: u64 = database.query("SELECT txid_current()").parse().expect("a number");
+        let oldest = "SELECT txid_snapshot_xmin(txid_current_snapshot())";
+        let is_over = || database.query(oldest).parse::<u64>().expect("a number") > last;
+        until("older transactions have ended", is_over);
     }
 }
 
