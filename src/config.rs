@@ -41,7 +41,7 @@ use file::File;
 pub use file::file_names;
 pub use layers::{DEFAULT_FILE, Provenance, Shown, defaults};
 use layers::{Layers, Reading};
-pub use reading_args::ReadingArgs;
+pub use reading_args::{ReadingArgs, WorkingArgs};
 pub use sample::{Demo, Sample};
 pub use schedule::{JobTable, OwnJobs, ScheduleSettings};
 pub use secret::Secret;

@@ -1,7 +1,7 @@
 //! The engine: the coordinator's story, and the parts that it tells.
 
 pub mod coordinator;
-mod delivery;
+pub mod delivery;
 mod expected;
 pub mod flow;
 mod gathering;

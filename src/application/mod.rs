@@ -14,3 +14,4 @@ pub mod runs;
 pub mod schedule;
 pub mod settings;
 pub mod starter;
+pub mod workers;

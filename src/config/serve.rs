@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, ValueEnum, ValueHint};
+use clap::ArgAction::{self, SetTrue};
+use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum, ValueHint};
 use serde::{Deserialize, Serialize};
 
 use crate::application::settings::group::settings;
@@ -36,6 +38,9 @@ settings! {
         /// How long runs may take to finish when the server is stopped
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_GRACE")]
         grace: Span = Span(Duration::from_secs(25)),
+        /// Also warm portions of runs that other processes started with --workers
+        #[arg(long, env = "SHOPWARM_WORKER", action = SetTrue, value_parser = FalseyValueParser::new())]
+        worker: bool = false,
     }
 }
 

@@ -4,8 +4,8 @@ use std::hash::BuildHasher as _;
 
 use foldhash::quality::FixedState;
 
-use super::entry::Value;
 use super::json_equality;
+use super::value::Value;
 
 /// Bytes of a digest: two values are taken for one in one of 2^48 cases.
 pub const DIGEST_BYTES: usize = 6;

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use super::outcome::Written;
 use super::portion::PartOf;
+pub use super::value::{Collection, Pairs, Value};
 use super::version::Version;
 
 /// Entries to write together. Keys and values lie in one buffer; an entry is a view of it.
@@ -20,6 +22,8 @@ pub struct EntryBatch {
     pub warnings: Vec<String>,
     /// Which part of their selection they are, if it is read in portions.
     pub part_of: Option<PartOf>,
+    /// What became of them, if a worker has written them already; their values are empty here.
+    pub done: Option<Box<Written>>,
 }
 
 #[derive(Debug)]
@@ -69,60 +73,6 @@ impl From<String> for Name {
     fn from(key: String) -> Self {
         let ends = Vec::new();
         Self { key, ends }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
-    Text(&'a [u8]),
-    /// A document, where the cache has a type for them.
-    Json(&'a [u8]),
-    Collection(Collection, Pairs<'a>),
-}
-
-/// The types of values that have several parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Collection {
-    /// Fields and their values.
-    Hash,
-    /// Members, each with an empty text.
-    Set,
-    /// Members and their scores.
-    SortedSet,
-}
-
-/// The parts of a collection, each once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pairs<'a> {
-    buffer: &'a [u8],
-    start: usize,
-    /// Where each name, and each value, ends in the buffer.
-    ends: &'a [usize],
-}
-
-impl<'a> Pairs<'a> {
-    pub fn iter(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        let mut start = self.start;
-        let mut part = move |end: usize| &self.buffer[std::mem::replace(&mut start, end)..end];
-        let pairs = self.ends.chunks_exact(2);
-        pairs.map(move |pair| (part(pair[0]), part(pair[1])))
-    }
-
-    pub fn len(self) -> usize {
-        self.ends.len() / 2
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.ends.is_empty()
-    }
-}
-
-impl Value<'_> {
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::Text(text) | Self::Json(text) => text.len(),
-            Self::Collection(_, pairs) => pairs.iter().map(|(n, v)| n.len() + v.len()).sum(),
-        }
     }
 }
 

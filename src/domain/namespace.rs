@@ -43,6 +43,21 @@ pub fn unfinished(prefix: &str) -> String {
     own(prefix, "unfinished")
 }
 
+/// The stream of portions for workers. It shares a hash slot with the keys of its runs.
+pub fn portions(prefix: &str) -> String {
+    own(prefix, "{portions}")
+}
+
+/// What a run asks of its workers.
+pub fn order(prefix: &str, run_id: &str) -> String {
+    own(prefix, &format!("{{portions}}:{run_id}"))
+}
+
+/// The stream of what workers answer to a run.
+pub fn answers(prefix: &str, run_id: &str) -> String {
+    own(prefix, &format!("{{portions}}:{run_id}:answers"))
+}
+
 /// The lock of a context.
 pub fn lock(prefix: &str, context: &str) -> String {
     own(prefix, &format!("lock:{context}"))

@@ -229,6 +229,8 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// How it was throttled; `None`: it was not.
     pub pace: Option<PaceReport>,
+    /// The workers that warmed portions, of a run that asked for some.
+    pub workers: Option<usize>,
     pub gates: Gates,
     /// Max keys of each strategy.
     pub limit: Option<u64>,
@@ -332,6 +334,7 @@ impl Report {
             unmatched_total: 0,
             warnings: Vec::new(),
             pace: None,
+            workers: None,
             gates: Gates::default(),
             limit: None,
         }

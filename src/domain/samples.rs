@@ -36,6 +36,7 @@ pub fn report(strategies: Vec<StrategyReport>) -> Report {
         unmatched_total: 0,
         warnings: Vec::new(),
         pace: None,
+        workers: None,
         gates: Gates::default(),
         limit: None,
     }

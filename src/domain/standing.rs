@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::entry::{Collection, Value};
 use super::strategy::Shape;
+use super::value::{Collection, Value};
 
 /// What the cache holds at one key, compared with what a run would store there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::connections::are_configured;
+use super::helper;
 use super::shop::{CurrentShop, Shop, service};
 use crate::application::runs::service::{RunRequest, Service};
 use crate::application::schedule::clock::{self, Clock};
@@ -50,6 +51,7 @@ impl Server {
         let mut working = JoinSet::new();
         working.spawn(clock.run(self.shop.changes()));
         working.spawn(self.clone().learn());
+        working.spawn(helper::help(Arc::clone(&self.shop)));
         if let Some(selection) = self.shop.get().start_selection() {
             let request = RunRequest::new(selection, Trigger::Start);
             working.spawn(clock::at_start(Arc::clone(&self.service), request));

@@ -16,10 +16,11 @@ const UNITS: [&str; 3] = [
     "deploy/systemd/shopwarm-serve.service",
 ];
 const SERVICES: [&str; 2] = [UNITS[0], UNITS[2]];
-const MANIFESTS: [&str; 4] = [
+const MANIFESTS: [&str; 5] = [
     "deploy/kubernetes/cronjob.yaml",
     "deploy/kubernetes/serve.yaml",
     "deploy/kubernetes/init-container.yaml",
+    "deploy/kubernetes/workers.yaml",
     HELM,
 ];
 const HELM: &str = "deploy/helm/shopwarm-job.yaml";

@@ -116,3 +116,4 @@ mod vector;
 mod verdict;
 mod verify;
 mod warmup;
+mod workers;

@@ -1,7 +1,7 @@
 //! The shared coordinator: warms strategies and counts what became of each key.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
@@ -93,6 +93,7 @@ impl Coordinator {
                 sources: None,
                 prune: None,
                 pace: Pace::new(&options.pace),
+                workers: OnceLock::new(),
                 options,
             },
         }

@@ -6,7 +6,6 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::time::sleep;
 
-use super::in_flight::Delivered;
 use crate::application::guards::identical::Identical;
 use crate::application::guards::recheck::{Lookup, Recheck, Sent};
 use crate::application::guards::shape::ShapeCheck;
@@ -16,7 +15,6 @@ use crate::application::run_state::plan::RunPlan;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::portion::PartOf;
-use crate::domain::report::StrategyReport;
 
 /// How long a stopped run waits for the batches in flight.
 const GRACE: Duration = Duration::from_secs(5);
@@ -24,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const GRACE_OVER: &str = "the run was stopped before the cache answered";
 
 /// Ends some time after the run was stopped.
-pub(super) type Grace<'a> = Shared<BoxFuture<'a, ()>>;
+pub type Grace<'a> = Shared<BoxFuture<'a, ()>>;
 
 pub(super) fn grace(run: RunContext<'_>) -> Grace<'_> {
     let over = async move {
@@ -35,7 +33,7 @@ pub(super) fn grace(run: RunContext<'_>) -> Grace<'_> {
 }
 
 /// Writes the batches of one strategy.
-pub(super) struct Delivery<'a> {
+pub struct Delivery<'a> {
     cache: &'a dyn Cache,
     how: WriteOptions,
     shape: Option<ShapeCheck>,
@@ -44,7 +42,7 @@ pub(super) struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    pub(super) fn new(plan: &'a RunPlan, index: usize) -> Self {
+    pub fn new(plan: &'a RunPlan, index: usize) -> Self {
         let (options, cache) = (&plan.options, plan.target.as_ref());
         let strategy = plan.strategies[index].as_ref();
         // Nothing was written where nothing can be.
@@ -62,7 +60,9 @@ impl<'a> Delivery<'a> {
     /// its last.
     pub(super) fn portion_of(&self, batch: &EntryBatch) -> Option<(u64, bool)> {
         match batch.part_of {
-            Some(PartOf::Portion { portion, is_last }) if self.recheck.is_some() => {
+            Some(PartOf::Portion { portion, is_last })
+                if self.recheck.is_some() && batch.done.is_none() =>
+            {
                 Some((portion.from, is_last))
             }
             _ => None,
@@ -79,12 +79,19 @@ impl<'a> Delivery<'a> {
     ///
     /// # Errors
     /// Why none of it was sent.
-    pub(super) async fn deliver(
+    pub async fn deliver(
         &self,
-        batch: EntryBatch,
+        mut batch: EntryBatch,
         is_alone: bool,
         grace: Grace<'_>,
-    ) -> Delivered {
+    ) -> Result<Sent, Failure> {
+        if let Some(done) = batch.done.take() {
+            return Ok(Sent { batch, written: *done, since: Instant::now() });
+        }
+        if batch.is_empty() {
+            let written = Written::new(Vec::new());
+            return Ok(Sent { batch, written, since: Instant::now() });
+        }
         let written = Written::unknown(batch.len(), GRACE_OVER);
         let mut sent = [Sent { batch, written, since: Instant::now() }];
         let delivered = tokio::select! {
@@ -119,7 +126,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Verifies batches together.
-    pub(super) async fn settle(&self, mut sent: Vec<Sent>, grace: Grace<'_>) -> Vec<Sent> {
+    pub async fn settle(&self, mut sent: Vec<Sent>, grace: Grace<'_>) -> Vec<Sent> {
         if let Some(recheck) = &self.recheck {
             tokio::select! {
                 () = recheck.settle(&mut sent, &self.how) => {}
@@ -129,16 +136,14 @@ impl<'a> Delivery<'a> {
         sent
     }
 
-    /// Adds what the guards found without stopping anything.
-    pub(super) async fn warn(&self, report: &mut StrategyReport) {
+    /// What the guards found without stopping anything.
+    pub async fn warnings(&self) -> Vec<String> {
         let shape = match &self.shape {
             Some(shape) => shape.warning().await,
             None => None,
         };
         let identical = self.identical.as_ref().and_then(Identical::warning);
-        for warning in [shape, identical].into_iter().flatten() {
-            report.warn(warning);
-        }
+        [shape, identical].into_iter().flatten().collect()
     }
 }
 

@@ -140,7 +140,7 @@ impl<'a> Writer<'a> {
             tell_progress(book, index, &run);
         }
         let tally = &mut book.tallies[index];
-        delivery.warn(&mut tally.report).await;
+        delivery.warnings().await.into_iter().for_each(|warning| tally.report.warn(warning));
         tally.failure.is_none() && !run.is_stopped()
     }
 
@@ -175,7 +175,12 @@ impl<'a> Writer<'a> {
 
 /// Reports that nothing comes, unless the run holds itself back.
 fn tell_stalled(book: &Book, index: usize, run: &RunContext<'_>, sent: bool, since: Instant) {
-    let (on, time) = (if sent { "cache" } else { "database" }, since.elapsed());
+    let on = match run.plan.workers.get() {
+        Some(_) => "workers",
+        None if sent => "cache",
+        None => "database",
+    };
+    let time = since.elapsed();
     if run.plan.pace.now().limited_by.is_none() {
         let id = &book.tallies[index].report.id;
         run.report(&Event::Stalled { id, on, time });

@@ -66,6 +66,7 @@ impl Inspection {
             on_eviction: OnEviction::Ignore,
             changed: ChangedOptions { on: false, ..options.changed },
             resume: None,
+            workers: None,
             ..options
         }
     }

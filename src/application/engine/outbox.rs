@@ -81,6 +81,9 @@ impl<'a> Outbox<'a> {
 
     /// What a batch is verified with, and whether it is the last of that; `None`: it is verified alone.
     fn bundle_of(&mut self, batch: &EntryBatch) -> Option<(Bundle, bool)> {
+        if batch.done.is_some() {
+            return None;
+        }
         if let Some((from, is_last)) = self.delivery.portion_of(batch) {
             return Some((Bundle::Portion(from), is_last));
         }

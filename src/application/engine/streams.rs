@@ -23,9 +23,11 @@ impl<'a> Streams<'a> {
         Self {
             plan,
             slots: plan.strategies.iter().map(|_| Slot::Closed).collect(),
-            ahead: match plan.options.changed.on || plan.options.resume.is_some() {
-                true => 0,
-                false => plan.options.db_concurrency.saturating_sub(1),
+            ahead: match () {
+                () if plan.options.changed.on || plan.options.resume.is_some() => 0,
+                // They would take workers from the strategy that is read.
+                () if plan.options.workers.is_some() => 0,
+                () => plan.options.db_concurrency.saturating_sub(1),
             },
         }
     }

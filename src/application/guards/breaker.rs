@@ -58,11 +58,7 @@ mod tests {
     use super::*;
 
     fn batch(outcome: WriteOutcome) -> Written {
-        Written {
-            outcomes: vec![WriteOutcome::Failed("NOPERM".to_owned()), outcome],
-            fatal: None,
-            checked: crate::application::ports::Checked::default(),
-        }
+        Written::new(vec![WriteOutcome::Failed("NOPERM".to_owned()), outcome])
     }
 
     #[test]

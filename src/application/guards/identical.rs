@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use crate::application::ports::{Cache, Checked, Mode, WriteOptions, WriteOutcome, Written};
+use crate::application::ports::{Cache, Mode, WriteOptions, WriteOutcome, Written};
 use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::sync::lock;
 
@@ -118,11 +118,8 @@ impl<'a> Identical<'a> {
                 places.push(i);
             }
         }
-        let mut written = Written {
-            outcomes: vec![WriteOutcome::Stored; batch.len()],
-            fatal: None,
-            checked: Checked { identical: same, ..Checked::default() },
-        };
+        let mut written = Written::new(vec![WriteOutcome::Stored; batch.len()]);
+        written.checked.identical = same;
         if others.is_empty() {
             return written;
         }

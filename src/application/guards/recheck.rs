@@ -201,7 +201,7 @@ impl<'a> Recheck<'a> {
         let written = self.cache.write(&fresh, how).await;
         let there = self.may_be_there(part_of, &fresh, &written.outcomes);
         for ((entry, outcome), (at, i)) in fresh.iter().zip(written.outcomes).zip(&again) {
-            let Written { outcomes, checked, fatal } = &mut sent[*at].written;
+            let Written { outcomes, checked, fatal, .. } = &mut sent[*at].written;
             checked.rewritten.push((*i, Digest::of(entry.value)));
             outcomes[*i] = outcome;
             *fatal = written.fatal.clone().or(fatal.take());

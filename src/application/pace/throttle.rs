@@ -152,7 +152,8 @@ impl Throttled<'_> {
         }
         let due = self.pace.turn().await;
         let mut state = self.pace.state();
-        let to = from + state.slice(&batch, from);
+        // What a worker has written comes whole.
+        let to = if batch.done.is_some() { batch.len() } else { from + state.slice(&batch, from) };
         let slice = if (from, to) == (0, batch.len()) {
             batch
         } else {
@@ -204,7 +205,9 @@ mod tests {
             let Turn::Since(due) = turn else {
                 panic!("its time has come");
             };
-            let to = from + state.slice(&batch, from);
+            // What a worker has written comes whole.
+            let to =
+                if batch.done.is_some() { batch.len() } else { from + state.slice(&batch, from) };
             let slice = batch.part(from..to);
             state.left(*now, due, slice.len(), slice.bytes());
             left.push((now.duration_since(begun).as_millis(), slice.len()));

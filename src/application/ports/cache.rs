@@ -8,12 +8,14 @@ use futures_util::stream::BoxStream;
 
 use super::answer::{Answer, Known, unsupported};
 use super::meta::{MetaStore, NoMetaStore};
-use super::write::{WriteOptions, Written};
+use super::queue::PortionQueue;
+use super::write::WriteOptions;
 use crate::domain::cached::CachedValue;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::form::Form;
+use crate::domain::outcome::Written;
 use crate::domain::standing::{Kind, Standing};
 use crate::domain::ttl::Ttl;
 
@@ -57,6 +59,11 @@ pub trait Cache: Send + Sync {
     /// What the tool keeps for itself in this cache.
     fn meta(&self) -> &dyn MetaStore {
         &NoMetaStore
+    }
+
+    /// A queue for portions; `None`: it has none.
+    fn queue(&self) -> Option<&dyn PortionQueue> {
+        None
     }
 
     /// Extends the TTL of the picked entries whose stored value is identical

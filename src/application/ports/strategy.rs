@@ -1,5 +1,6 @@
 //! What to warm.
 
+use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
 
@@ -7,7 +8,9 @@ use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
+use super::answer::{Answer, unsupported};
 use super::source::QueryPlan;
+use super::workers::{PortionAsk, ReadPortion, Workers};
 use crate::domain::changes::Since;
 use crate::domain::checkpoint::FinishedPortions;
 use crate::domain::entry::{Entry, EntryBatch, Name};
@@ -100,6 +103,14 @@ pub trait WarmupStrategy: Send + Sync {
     /// Why not, for people.
     async fn portions(&self) -> Result<(), String> {
         Err("its value is built in code".to_owned())
+    }
+
+    /// Reads one portion of it; `None`: more than should be in memory.
+    ///
+    /// # Errors
+    /// The database's.
+    async fn portion(&self, _: &PortionAsk, _batch_size: usize) -> Answer<Option<ReadPortion>> {
+        unsupported("is not read in portions", "")
     }
 
     /// Which entries of a portion have changed, or left it, since it was read.
@@ -223,13 +234,13 @@ impl Ask {
     /// In portions, where the strategy can, and in no order.
     #[must_use]
     pub fn in_portions(mut self) -> Self {
-        self.in_portions = Some(Dividing { readers: 1, max_rows: u64::MAX, finished: None });
+        self.in_portions = Some(Dividing::alone());
         self
     }
 }
 
 /// How a selection is read in portions.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Dividing {
     /// Portions that are read at the same time.
     pub readers: usize,
@@ -237,6 +248,23 @@ pub struct Dividing {
     pub max_rows: u64,
     /// What an earlier run has finished.
     pub finished: Option<Arc<FinishedPortions>>,
+    /// Who reads and writes the portions instead; what changes meanwhile is still read here.
+    pub workers: Option<Arc<dyn Workers>>,
+}
+
+impl Dividing {
+    /// One after another, in this process.
+    pub fn alone() -> Self {
+        Self { readers: 1, max_rows: u64::MAX, finished: None, workers: None }
+    }
+}
+
+impl fmt::Debug for Dividing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Dividing");
+        shown.field("readers", &self.readers).field("max_rows", &self.max_rows);
+        shown.finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Debug)]

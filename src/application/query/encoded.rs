@@ -16,7 +16,10 @@ pub fn stored(entries: Entries<'_>, coding: Coding, has_values: bool) -> Entries
 }
 
 /// The same entries, encoded. A value that the format cannot hold costs its key.
-fn encoded(mut batch: EntryBatch, coding: Coding) -> EntryBatch {
+pub(super) fn encoded(mut batch: EntryBatch, coding: Coding) -> EntryBatch {
+    if batch.done.is_some() || coding.is_plain() {
+        return batch;
+    }
     let mut out = EntryBatch::with_capacity(batch.bytes(), batch.len());
     out.failed = std::mem::take(&mut batch.failed);
     out.absent = std::mem::take(&mut batch.absent);

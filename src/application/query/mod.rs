@@ -21,6 +21,7 @@ mod portions;
 pub mod prepared;
 mod readers;
 pub mod repetitions;
+mod single;
 pub mod strategy;
 mod styles;
 mod versions;

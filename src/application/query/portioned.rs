@@ -15,12 +15,13 @@ use super::assembly::{Assembly, Rows};
 use super::given::Given;
 use super::portions::{Portions, moved};
 use super::prepared::{Prepared, Reading};
-use super::readers::{Readers, read_whole};
+use super::readers::{Content, Readers, read_whole};
 use crate::application::ports::Dividing;
 use crate::domain::checkpoint::FinishedPortions;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::portion::{PartOf, TableState};
+use crate::domain::portion::{PartOf, Portion, TableState};
+use crate::domain::row::RowBatch;
 
 /// The size of changed rows that are in memory at the same time.
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
@@ -90,21 +91,8 @@ impl Portioned<'_> {
                 }
                 self.given.leave_out(&mut window)?;
                 self.ready.extend(window);
-            } else if let Some((portion, rows)) = self.readers.next().await? {
-                let rows = rows.iter().flat_map(|batch| (0..batch.len()).map(|i| batch.row(i)));
-                rows.for_each(|row| self.assembler.push(row));
-                self.assembler.finish();
-                self.ready.extend(self.assembler.ready.drain(..));
-                if self.is_late && !self.ready.is_empty() {
-                    self.given.leave_out(self.ready.make_contiguous())?;
-                }
-                for batch in &mut self.ready {
-                    self.given.note(batch)?;
-                    batch.part_of = Some(PartOf::Portion { portion, is_last: false });
-                }
-                if let Some(last) = self.ready.back_mut() {
-                    last.part_of = Some(PartOf::Portion { portion, is_last: true });
-                }
+            } else if let Some((portion, content)) = self.readers.next().await? {
+                self.take(portion, content)?;
             } else if !self.is_late
                 && let Some(end) = self.changed_until().await?
             {
@@ -123,6 +111,20 @@ impl Portioned<'_> {
                 return Ok(self.count_taken_over().await);
             }
         }
+    }
+
+    /// Makes batches of what a portion holds.
+    fn take(&mut self, portion: Portion, content: Content) -> Result<(), Failure> {
+        match content {
+            Content::Rows(batches) => {
+                self.ready.extend(assembled(&mut self.assembler, portion, &batches));
+            }
+            Content::Warmed(batches) => self.ready.extend(batches),
+        }
+        if self.is_late && !self.ready.is_empty() {
+            self.given.leave_out(self.ready.make_contiguous())?;
+        }
+        self.ready.iter().try_for_each(|batch| self.given.note(batch))
     }
 
     /// How many of the keys that an earlier run wrote were not given again, in an empty batch.
@@ -158,6 +160,25 @@ impl Portioned<'_> {
         let now = now.ok_or_else(|| moved(self.prepared))?;
         Ok((now.next != self.state.horizon).then_some(now.end))
     }
+}
+
+/// The entries of a portion's rows, in batches.
+pub(super) fn assembled(
+    assembler: &mut Assembler<'_>,
+    portion: Portion,
+    batches: &[RowBatch],
+) -> Vec<EntryBatch> {
+    let rows = batches.iter().flat_map(|batch| (0..batch.len()).map(|i| batch.row(i)));
+    rows.for_each(|row| assembler.push(row));
+    assembler.finish();
+    let mut ready = std::mem::take(&mut assembler.ready);
+    for batch in &mut ready {
+        batch.part_of = Some(PartOf::Portion { portion, is_last: false });
+    }
+    if let Some(last) = ready.last_mut() {
+        last.part_of = Some(PartOf::Portion { portion, is_last: true });
+    }
+    ready
 }
 
 /// The next batches, some at a time: for each window all given keys are looked through.

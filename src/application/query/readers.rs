@@ -1,6 +1,8 @@
-//! Reads the portions of a table in order, some of them ahead, each in one short query.
+//! Reads the portions of a table in order, some of them ahead, each in one short query; or has workers
+//! warm them.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
@@ -10,7 +12,8 @@ use tokio::time::sleep;
 use super::assembly::{MAX_LOSSES, Rows};
 use super::portions::Portions;
 use super::prepared::{Prepared, Reading};
-use crate::application::ports::Dividing;
+use crate::application::ports::{Dividing, PortionAsk, WarmedPortion};
+use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::portion::{Portion, TableState};
 use crate::domain::row::RowBatch;
@@ -50,11 +53,25 @@ struct Reader {
     to: u64,
     /// Places that have rows, about.
     size: u64,
-    task: JoinSet<(Read, Duration)>,
+    task: JoinSet<Result<Option<Taken>, Failure>>,
 }
 
 /// `None`: more than [`MAX_BYTES`].
 pub(super) type Read = Result<Option<Vec<RowBatch>>, Failure>;
+
+/// A portion that was read.
+pub(super) struct Taken {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    pub(super) took: Duration,
+    pub(super) content: Content,
+}
+
+pub(super) enum Content {
+    Rows(Vec<RowBatch>),
+    /// A worker has written them.
+    Warmed(Vec<EntryBatch>),
+}
 
 impl<'a> Readers<'a> {
     pub(super) fn new(
@@ -77,7 +94,7 @@ impl<'a> Readers<'a> {
     ///
     /// # Errors
     /// The database's. A portion that is interrupted is read again first.
-    pub(super) async fn next(&mut self) -> Result<Option<(Portion, Vec<RowBatch>)>, Failure> {
+    pub(super) async fn next(&mut self) -> Result<Option<(Portion, Content)>, Failure> {
         loop {
             if let Err(failure) = self.read_ahead().await {
                 self.pause(failure).await?;
@@ -87,12 +104,9 @@ impl<'a> Readers<'a> {
                 return Ok(None);
             };
             let (from, to) = (reader.from, reader.to);
-            let (read, took) = collected(&mut reader.task).await;
-            match read {
-                Ok(Some(batches)) => {
+            match joined(&mut reader.task).await {
+                Ok(Some(Taken { rows, bytes, took, content })) => {
                     self.losses = 0;
-                    let rows = batches.iter().map(|batch| batch.len() as u64).sum();
-                    let bytes = batches.iter().map(RowBatch::bytes).sum::<usize>() as u64;
                     let least = FIRST_BLOCKS * self.portions.sql.places_a_block();
                     let read = (rows, bytes, took);
                     let size = sized(reader.size, read, self.how.max_rows, least);
@@ -100,7 +114,7 @@ impl<'a> Readers<'a> {
                     self.is_gap = rows == 0;
                     // While these rows are written. What fails is tried again by the next call.
                     let _ = self.read_ahead().await;
-                    return Ok(Some((Portion { from, to, rows, state: self.state }, batches)));
+                    return Ok(Some((Portion { from, to, rows, state: self.state }, content)));
                 }
                 Ok(None) => {
                     let middle = from + (to - from) / 2;
@@ -119,9 +133,10 @@ impl<'a> Readers<'a> {
         }
     }
 
-    /// Reads up to a later end of the table.
+    /// Reads up to a later end of the table, without workers.
     pub(super) fn extend(&mut self, end: u64) {
         self.state.end = end.max(self.state.end);
+        self.how.workers = None;
     }
 
     /// Waits before a query that was interrupted is sent again.
@@ -137,7 +152,9 @@ impl<'a> Readers<'a> {
 
     /// Keeps all readers busy.
     async fn read_ahead(&mut self) -> Result<(), Failure> {
-        while self.queue.len() < self.how.readers
+        let workers = self.how.workers.as_ref();
+        let ahead = workers.map_or(self.how.readers, |workers| workers.ahead());
+        while self.queue.len() < ahead
             && let Some((from, to)) = self.next_range().await?
         {
             let reader = self.open(from, to);
@@ -162,9 +179,20 @@ impl<'a> Readers<'a> {
     }
 
     fn open(&self, from: u64, to: u64) -> Reader {
-        let rows = self.portions.rows(self.prepared, self.reading, (from, to), &self.state);
-        let max_bytes = if to - from > 1 { MAX_BYTES } else { usize::MAX };
-        Reader { from, to, size: self.size.min(to - from), task: collecting(rows, max_bytes) }
+        let mut task = JoinSet::new();
+        match &self.how.workers {
+            Some(workers) => {
+                let strategy = self.prepared.definition.spec.id.to_string();
+                let ask = PortionAsk { strategy, from, to, state: self.state };
+                let workers = Arc::clone(workers);
+                task.spawn(async move { Ok(workers.warm(ask).await?.map(Taken::from)) });
+            }
+            None => {
+                let range = (from, to);
+                task.spawn(taken(self.prepared, self.portions, self.reading, range, &self.state));
+            }
+        }
+        Reader { from, to, size: self.size.min(to - from), task }
     }
 
     /// Makes the next portion this large, in whole blocks, and not much larger than the last.
@@ -184,32 +212,55 @@ fn sized(places: u64, (rows, bytes, took): (u64, u64, Duration), max_rows: u64, 
     by_bytes.min(by_rows).min(least.max(by_time as u64))
 }
 
+/// Reads a portion whole. `Some`: it holds at most [`MAX_BYTES`], or one place.
+pub(super) fn taken(
+    prepared: &Prepared,
+    portions: &Portions,
+    reading: Reading<'_>,
+    (from, to): (u64, u64),
+    state: &TableState,
+) -> impl Future<Output = Result<Option<Taken>, Failure>> + Send + 'static {
+    let rows = portions.rows(prepared, reading, (from, to), state);
+    let max_bytes = if to - from > 1 { MAX_BYTES } else { usize::MAX };
+    async move {
+        let began = Instant::now();
+        let batches = collect(rows, max_bytes).await?;
+        let took = began.elapsed();
+        Ok(batches.map(|batches| Taken {
+            rows: batches.iter().map(|batch| batch.len() as u64).sum(),
+            bytes: batches.iter().map(RowBatch::bytes).sum::<usize>() as u64,
+            took,
+            content: Content::Rows(batches),
+        }))
+    }
+}
+
+impl From<WarmedPortion> for Taken {
+    fn from(warmed: WarmedPortion) -> Self {
+        let WarmedPortion { rows, bytes, took, batches } = warmed;
+        Self { rows, bytes, took, content: Content::Warmed(batches) }
+    }
+}
+
 /// All rows of a query, if they are few; `None`: they are more than [`MAX_BYTES`].
 pub(super) async fn read_whole(rows: Rows) -> Read {
-    collected(&mut collecting(rows, MAX_BYTES)).await.0
-}
-
-/// A task, so that the query ends even if the engine takes nothing.
-fn collecting(rows: Rows, max_bytes: usize) -> JoinSet<(Read, Duration)> {
     let mut task = JoinSet::new();
-    task.spawn(async move {
-        let began = Instant::now();
-        (collect(rows, max_bytes).await, began.elapsed())
-    });
-    task
+    task.spawn(collect(rows, MAX_BYTES));
+    joined(&mut task).await
 }
 
-/// What was read, and how long that took.
-async fn collected(task: &mut JoinSet<(Read, Duration)>) -> (Read, Duration) {
+/// The result of a task, so that its query ends even if the engine takes nothing.
+async fn joined<T: 'static>(task: &mut JoinSet<Result<T, Failure>>) -> Result<T, Failure> {
     match task.join_next().await {
         Some(Ok(read)) => read,
         _ => {
             let (what, why) = ("reading a portion failed", "its task has ended");
-            (Err(Failure::new(FailureKind::Internal, what, why)), Duration::ZERO)
+            Err(Failure::new(FailureKind::Internal, what, why))
         }
     }
 }
 
+/// All rows of a query; `None`: they are more than `max_bytes`.
 async fn collect(mut rows: Rows, max_bytes: usize) -> Read {
     let (mut batches, mut bytes) = (Vec::new(), 0);
     while let Some(batch) = rows.try_next().await? {

@@ -19,14 +19,16 @@ use super::order::{self, Order};
 use super::portioned;
 use super::portions::Portions;
 use super::prepared::{Prepared, Reading};
+use super::single;
 use super::versions::Versions;
 use crate::application::ports::{
-    Ask, Dividing, Entries, Overtaken, Query, QueryPlan, Tracked, Wanted, WarmupStrategy,
+    Ask, Dividing, Entries, Overtaken, PortionAsk, Query, QueryPlan, ReadPortion, Tracked, Wanted,
+    WarmupStrategy,
 };
 use crate::domain::changes::Tracking;
 use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::expected::Expected;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::portion::Portion;
 use crate::domain::precision::Precision;
 use crate::domain::strategy::{Definition, StrategySpec};
@@ -208,6 +210,19 @@ impl WarmupStrategy for QueryStrategy {
 
     async fn portions(&self) -> Result<(), String> {
         self.in_portions().await.map(|_| ())
+    }
+
+    async fn portion(
+        &self,
+        ask: &PortionAsk,
+        batch_size: usize,
+    ) -> Result<Option<ReadPortion>, Failure> {
+        let portions = self.in_portions().await.map_err(|why| {
+            let what = format!("{} is not read in portions here", self.spec().id);
+            Failure::new(FailureKind::Query, what, why)
+        })?;
+        let reading = self.reading(&Ask::all(None));
+        single::read(&self.prepared, portions, reading, ask, batch_size).await
     }
 
     async fn overtaken(

@@ -72,6 +72,9 @@ pub struct RunRecord {
     /// How it was held back, where somebody asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pace: Option<PaceReport>,
+    /// The workers that warmed portions of it, where it asked for some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<usize>,
 }
 
 /// The counts of all strategies together.
@@ -109,6 +112,7 @@ impl RunRecord {
             warnings: report.warnings.clone(),
             limit: report.limit,
             pace: report.pace.clone(),
+            workers: report.workers,
             ..Self::started(info)
         }
     }

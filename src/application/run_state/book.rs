@@ -111,6 +111,7 @@ impl Book {
             unmatched_total: unmatched.total,
             warnings: self.warnings,
             pace: pace.report(),
+            workers: None,
             gates: run.plan.options.gates,
             limit: run.plan.options.limit,
         };

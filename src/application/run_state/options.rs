@@ -26,6 +26,10 @@ pub struct Options {
     pub db_concurrency: usize,
     /// Portions of a strategy that are read at the same time.
     pub readers: usize,
+    /// Other processes that read and write the portions; `None`: this one does.
+    pub workers: Option<u64>,
+    /// How long to wait for what is still starting, such as workers.
+    pub wait: Option<Duration>,
     pub default_ttl: Duration,
     /// 0.0 to 1.0, see [`Ttl::jitter`](crate::domain::ttl::Ttl::jitter).
     pub ttl_jitter: f64,

@@ -1,12 +1,12 @@
 //! What a run does: its strategies in order, and where they read and write.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::options::Options;
 use super::sample::sampled;
 use crate::application::pace::Pace;
 use crate::application::ports::{
-    Ask, Cache, Consent, Dividing, Entries, Sources, Wanted, WarmupStrategy, WriteOptions,
+    Ask, Cache, Consent, Dividing, Entries, Sources, Wanted, WarmupStrategy, Workers, WriteOptions,
 };
 use crate::domain::checkpoint::FinishedPortions;
 use crate::domain::key::KeyTemplate;
@@ -40,6 +40,8 @@ pub struct RunPlan {
     /// Asked before keys without a row are removed.
     pub prune: Option<Arc<dyn Consent>>,
     pub pace: Pace,
+    /// Who warms portions for this run.
+    pub workers: OnceLock<Arc<dyn Workers>>,
     pub options: Options,
 }
 
@@ -65,14 +67,16 @@ impl RunPlan {
 
     fn ask(&self, keys: Wanted, finished: Option<Arc<FinishedPortions>>) -> Ask {
         let options = &self.options;
+        let shares = options.workers.unwrap_or(1).max(1);
         Ask {
             batch_size: options.batch_size,
             values: options.values,
             in_portions: (!options.lists_keys && options.sample.is_none()).then(|| Dividing {
                 readers: options.readers,
                 // At a low rate a large portion would be written for long before it is verified.
-                max_rows: self.pace.now().rate.unwrap_or(u64::MAX),
+                max_rows: self.pace.now().rate.map_or(u64::MAX, |rate| rate.div_ceil(shares)),
                 finished,
+                workers: self.workers.get().map(Arc::clone),
             }),
             ..Ask::new(keys)
         }

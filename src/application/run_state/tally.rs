@@ -100,7 +100,7 @@ impl Tally {
                 }
                 WriteOutcome::Stored => {
                     stats.warmed += 1;
-                    stats.bytes += entry.bytes();
+                    stats.bytes += if written.bytes.is_some() { 0 } else { entry.bytes() };
                     continue;
                 }
                 WriteOutcome::AlreadyPresent | WriteOutcome::Withdrawn => {
@@ -120,6 +120,7 @@ impl Tally {
             report.add_error(origin, KeyError { key, error });
         }
         let (stats, checked) = (&mut report.stats, written.checked);
+        stats.bytes += written.bytes.unwrap_or_default();
         if let Some(identical) = &mut stats.identical {
             *identical += checked.identical.len() as u64;
         }

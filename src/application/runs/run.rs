@@ -1,15 +1,18 @@
 //! One run as everybody starts it, at the command line, over HTTP or by the clock: the lock is
 //! taken, the cache is warmed, the run is recorded, the lock is given back.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::leave::leave;
 use crate::application::engine::coordinator::{Coordinator, KeyWindows};
+use crate::application::ports::Workers;
 use crate::application::record::RunRecord;
 use crate::application::run_state::event::Reporter;
 use crate::application::run_state::stop::StopSignal;
 use crate::application::runs::lock::{Lock, Locking, Taken};
 use crate::application::runs::refused::Refused;
+use crate::application::workers::crew::Crew;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Verified;
 use crate::domain::report::{Report, Stop};
@@ -62,6 +65,8 @@ pub struct Run<'a> {
     /// Since when the elapsed time counts.
     since: Instant,
     lock: Option<Lock>,
+    /// Who warms portions for it.
+    crew: Option<Arc<Crew>>,
     warning: Option<String>,
 }
 
@@ -78,7 +83,7 @@ impl<'a> Run<'a> {
         reporter: &dyn Reporter,
         stop: &StopSignal,
     ) -> Result<Self, Refused> {
-        let mut run = Self { coordinator, info, since, lock: None, warning: None };
+        let mut run = Self { coordinator, info, since, lock: None, crew: None, warning: None };
         match Lock::take(coordinator.plan(), info, locking, reporter, stop).await? {
             Taken::Held(lock) => run.lock = Some(lock),
             Taken::NotAsked => {}
@@ -86,6 +91,17 @@ impl<'a> Run<'a> {
                 tracing::warn!("{why}");
                 run.warning = Some(why);
             }
+        }
+        match Crew::gather(coordinator.plan(), info).await {
+            Ok(crew) => run.crew = crew.map(Arc::new),
+            Err(failure) => {
+                run.abandon().await;
+                return Err(failure.into());
+            }
+        }
+        if let Some(crew) = &run.crew {
+            let crew: Arc<dyn Workers> = Arc::<Crew>::clone(crew);
+            let _ = coordinator.plan().workers.set(crew);
         }
         tracing::info!("run begins");
         Ok(run)
@@ -128,8 +144,12 @@ impl<'a> Run<'a> {
     }
 
     async fn warm(&self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
-        let info = Some(self.info);
-        self.coordinator.warm_all(info, reporter, stop).await
+        let mut report = self.coordinator.warm_all(Some(self.info), reporter, stop).await;
+        if let Some(crew) = &self.crew {
+            report.workers = Some(crew.count());
+            report.warnings.extend(crew.dismiss().await);
+        }
+        report
     }
 
     /// Warms some keys, and leaves a record of it.

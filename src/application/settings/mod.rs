@@ -9,6 +9,6 @@ mod variables;
 
 pub use group::{Group, Settings};
 pub use limits::{Count, RateLimit};
-pub use run::{READING, RunSettings, SAFETY, WARM, whole_help};
+pub use run::{READING, RunSettings, SAFETY, WARM, WORKING, whole_help};
 pub use values::{Latency, Names, Span, SpanOrZero};
 pub use variables::Variables;

@@ -103,6 +103,12 @@ settings! {
         /// Only plain queries are read in portions.
         #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_READERS")]
         readers: Count<4> = Count::new(1),
+        /// Have this many `shopwarm worker` processes read and write the portions
+        ///
+        /// They may run on other machines. --rate and --gentle are for all of them together. The run waits up to
+        /// --wait, or a minute, for the first one.
+        #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_WORKERS")]
+        workers: Count<1000>,
         /// How long to wait for the database's next answer
         #[arg(long, value_name = "DURATION", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_STATEMENT_TIMEOUT")]
         statement_timeout: Span = Span(Duration::from_mins(5)),
@@ -169,6 +175,10 @@ pub const READING: [&str; 15] = [
     "ttl_jitter",
 ];
 
+/// The settings of a worker.
+pub const WORKING: [&str; 6] =
+    ["vars", "rate", "max_bytes_rate", "concurrency", "statement_timeout", "wait"];
+
 impl RunSettings {
     /// A latency threshold implies `gentle`.
     #[must_use]
@@ -200,6 +210,8 @@ impl RunSettings {
             batch_size: self.batch_size().as_usize(),
             db_concurrency: self.db_concurrency().as_usize(),
             readers: self.readers().as_usize(),
+            workers: self.workers.map(Count::get),
+            wait: self.wait(),
             default_ttl: self.default_ttl().0,
             ttl_jitter: self.ttl_jitter().fraction(),
             mode: self.mode(),

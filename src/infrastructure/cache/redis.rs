@@ -24,6 +24,7 @@ mod misses;
 mod node;
 mod parts;
 mod peer;
+mod queue;
 mod read;
 mod reply;
 mod requests;
@@ -50,8 +51,8 @@ use redis::{Cmd, Pipeline};
 
 use super::url::ConnectOptions;
 use crate::application::ports::{
-    Answer, Cache, Cached, Deletion, Extended, Headroom, Known, MetaStore, Misses, RightsProbe,
-    Usage, WriteOptions, Written,
+    Answer, Cache, Cached, Deletion, Extended, Headroom, Known, MetaStore, Misses, PortionQueue,
+    RightsProbe, Usage, WriteOptions, Written,
 };
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
@@ -123,6 +124,10 @@ impl Cache for RedisCache {
 
     fn meta(&self) -> &dyn MetaStore {
         self
+    }
+
+    fn queue(&self) -> Option<&dyn PortionQueue> {
+        Some(self)
     }
 
     async fn extend_if_equal(

@@ -15,6 +15,7 @@ use super::schedule::ScheduleCommand;
 use super::target::Target;
 use super::usage::UsageArgs;
 use super::verify::VerifyArgs;
+use super::worker::WorkerArgs;
 use crate::config::{ConnectionSettings, PlaceArgs};
 use crate::interfaces::output::OutputFlags;
 
@@ -80,6 +81,15 @@ pub(super) enum Command {
     /// Exit code: 0 if all runs finished before it ended · 143 or 130 when a run had to be
     /// stopped · 4 configuration, or a public address without a token.
     Serve(SettingsArgs),
+    /// Warm portions of runs that other processes started with --workers
+    ///
+    /// Takes portions from a queue in the cache, of every run with the same prefix, until stopped. It needs
+    /// the definitions, variables and database of the run; what is written, and for how long, is the run's
+    /// choice. Any number of workers may run, on any machines, and come and go during a run.
+    ///
+    /// Exit code: 0 when stopped or idle · 4 a run warms with other definitions or another database · 5 database and 6
+    /// cache unreachable.
+    Worker(WorkerArgs),
     /// List earlier runs, show one, or compare two
     ///
     /// The cache keeps the reports of the last 200 runs for 30 days, whether they were started from the

@@ -9,7 +9,7 @@ use super::command::{Cli, Command, ConfigCommand};
 use super::parse::{command, leaf};
 use super::{
     again, config, doctor, dry_run, init, keys, man, probe, runs, schedule, serve, shell,
-    strategies, tour, usage, verify, warmup,
+    strategies, tour, usage, verify, warmup, worker,
 };
 use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
@@ -31,7 +31,7 @@ pub async fn run(
     let cli = Cli::from_arg_matches(matches)?;
     let asked = leaf(matches).value_source("output") != Some(ValueSource::DefaultValue);
     let mut output = Output::new(cli.output, asked);
-    if matches!(cli.command, Command::Serve(_)) {
+    if matches!(cli.command, Command::Serve(_) | Command::Worker(_)) {
         output.log_format.get_or_insert(LogFormat::Text);
     }
     let log = log::start(output.log_format, &output);
@@ -90,6 +90,7 @@ async fn dispatch(
         Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
         Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
         Command::Serve(_) => serve::run(&repeatable, stop).await,
+        Command::Worker(args) => worker::run(args, &repeatable()?, output, &stop).await,
         Command::Runs(args) => runs::run(args, &config()?, output).await,
         Command::Usage(args) => usage::run(args, &config()?, output).await,
         Command::Probe(args) => probe::run(args, &config()?, output, &stop).await,

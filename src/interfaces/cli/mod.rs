@@ -29,6 +29,7 @@ mod tour;
 mod usage;
 mod verify;
 mod warmup;
+mod worker;
 
 pub use complete::complete;
 pub use dispatch::run;

@@ -12,7 +12,7 @@ use crate::domain::counts::Counts;
 use crate::domain::gate::Verified;
 use crate::domain::precision::FINER;
 use crate::domain::report::{LimitedBy, Limiter, PaceReport, Report, Stage, StrategyReport};
-use crate::domain::wording::{first, grouped, keys, rate, seconds, size};
+use crate::domain::wording::{counted, first, grouped, keys, rate, seconds, size};
 
 /// Of a strategy that failed as a whole, its keys did not: none is no good news.
 fn failed(strategy: &StrategyRecord) -> String {
@@ -100,6 +100,9 @@ fn footer(record: &RunRecord, verbose: bool) -> String {
     lines.extend(unverified_line(counts).map(|text| format!("✗ {text}")));
     lines.extend(record.strategies.iter().filter_map(read_line));
     lines.extend(record.pace.as_ref().and_then(pace_line));
+    if let Some(workers) = record.workers {
+        lines.push(format!("warmed by {}", counted(workers, "worker")));
+    }
     if counts.resumed > 0 {
         lines.push(format!(
             "resumed: {} of an interrupted run were left alone",

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::faults::{calm, keys, until, warm};
 use super::servers::{Database, Dialect, Redis};
-use super::shopwarm::{Finished, file, finish, send, shopwarm};
+use super::shopwarm::{Finished, Shopwarm, file, finish, send, shopwarm};
 
 /// Rows of about 1 KiB: more than a portion has.
 pub const ROWS: u64 = 6_000;
@@ -72,6 +72,10 @@ impl Shop {
     /// A run that has written this many keys, and is slow.
     pub fn start_until(&self, written: u64) -> Child {
         let run = warm(&self.contexts, self.database.url(), self.redis.url());
+        self.slow(run, written)
+    }
+
+    fn slow(&self, run: Shopwarm, written: u64) -> Child {
         let child = run.args(SLOW).start();
         until("the run is under way", || keys(&self.redis) > written);
         child
@@ -79,7 +83,16 @@ impl Shop {
 
     /// A run beside an application that changes rows of every portion leaves nothing stale.
     pub fn is_true_whatever_changes(&self) {
-        let child = self.start();
+        self.is_true_whatever_changes_in(warm(
+            &self.contexts,
+            self.database.url(),
+            self.redis.url(),
+        ));
+    }
+
+    /// The same of a run with other arguments.
+    pub fn is_true_whatever_changes_in(&self, run: Shopwarm) {
+        let child = self.slow(run, ROWS / 4);
         // What was read and not yet written, and what was written and not yet verified.
         for v in 1..40 {
             self.database.sql(&format!("UPDATE items SET v = {v} WHERE id % 40 = {v}"));

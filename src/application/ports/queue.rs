@@ -1,0 +1,82 @@
+//! Hands portions of a run to other processes.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::answer::Answer;
+
+/// A queue of portions in the cache, for all runs and workers that share it.
+///
+/// Whoever takes a portion owns it for as long as it keeps it. One that is not kept goes to somebody
+/// else, and its former owner can neither keep nor answer it any more.
+#[async_trait]
+pub trait PortionQueue: Send + Sync {
+    /// Says what a run asks of its workers, until `ttl` from now.
+    async fn announce(&self, run: &QueueOf<'_>, order: &[u8], ttl: Duration) -> Answer<()>;
+
+    /// What a run asks of its workers; `None`: it is over.
+    async fn order(&self, run: &QueueOf<'_>) -> Answer<Option<Vec<u8>>>;
+
+    /// Removes what a run asks, and its answers: its portions are void.
+    async fn withdraw(&self, run: &QueueOf<'_>) -> Answer<()>;
+
+    /// Appends a portion. When an answer is lost, it may be there twice.
+    async fn offer(&self, run: &QueueOf<'_>, portion: &[u8]) -> Answer<()>;
+
+    /// Takes the next portion of any run, or one that was not kept for `lost`; `None`: there is none.
+    async fn take(
+        &self,
+        prefix: &str,
+        worker: &str,
+        lost: Option<Duration>,
+    ) -> Answer<Option<TakenPortion>>;
+
+    /// Keeps a portion; `false`: it is somebody else's, or its run is over.
+    async fn keep(&self, run: &QueueOf<'_>, worker: &str, id: &str) -> Answer<bool>;
+
+    /// Answers a portion and gives it up, in one step; `false`: it is somebody else's by now, and
+    /// nothing was answered. An empty answer only gives it up.
+    async fn answer(
+        &self,
+        run: &QueueOf<'_>,
+        worker: &str,
+        id: &str,
+        answer: &[u8],
+    ) -> Answer<bool>;
+
+    /// Gives a portion back, for somebody else.
+    async fn give_back(
+        &self,
+        run: &QueueOf<'_>,
+        worker: &str,
+        portion: &TakenPortion,
+    ) -> Answer<()>;
+
+    /// Takes the answers of a run: some of them, each once.
+    async fn answers(&self, run: &QueueOf<'_>) -> Answer<Vec<Vec<u8>>>;
+
+    /// Whether somebody has kept a portion within the last moments.
+    async fn is_attended(&self, prefix: &str, within: Duration) -> Answer<bool>;
+
+    /// Portions of all runs that nobody has answered.
+    async fn unanswered(&self, prefix: &str) -> Answer<u64>;
+
+    /// Forgets a worker, if it has given up all its portions.
+    async fn leave(&self, prefix: &str, worker: &str) -> Answer<()>;
+}
+
+/// The queue of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueOf<'a> {
+    /// What all keys begin with.
+    pub prefix: &'a str,
+    pub run_id: &'a str,
+}
+
+/// A portion that a worker owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenPortion {
+    pub id: String,
+    pub portion: Vec<u8>,
+}

@@ -1,0 +1,233 @@
+//! A stream of portions with one group of workers, and for each run a stream of answers.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::streams::{
+    StreamAutoClaimReply, StreamPendingCountReply, StreamRangeReply, StreamReadReply,
+};
+use redis::{Pipeline, RedisResult, Value as Reply};
+
+use super::RedisCache;
+use super::meta::millis;
+use crate::application::ports::{Answer, PortionQueue, QueueOf, TakenPortion};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::namespace;
+
+/// One step each: between two commands somebody else could take the portion.
+const KEEP: &str = include_str!("scripts/keep_portion.lua");
+const ANSWER: &str = include_str!("scripts/answer_portion.lua");
+const GIVE_BACK: &str = include_str!("scripts/give_back_portion.lua");
+
+const LEAVE: &str = include_str!("scripts/leave_portions.lua");
+
+/// The group of all workers.
+const GROUP: &str = "workers";
+
+/// How long what is left of a run that was killed stays.
+const LEFT: Duration = Duration::from_hours(1);
+
+/// How long the stream stays when no run uses it.
+const UNUSED: Duration = Duration::from_hours(24);
+
+/// Answers that are taken at a time.
+const ANSWERS: usize = 16;
+
+/// Portions that are looked at to find one that is attended.
+const LOOKED_AT: usize = 100;
+
+impl RedisCache {
+    /// Runs a script on keys that share a slot.
+    async fn run_script(&self, script: &str, keys: &[&str], args: &[&[u8]]) -> Answer<bool> {
+        let reply = self
+            .one(keys[0].as_bytes(), |pipe| {
+                pipe.cmd("EVAL").arg(script).arg(keys.len()).arg(keys).arg(args);
+            })
+            .await?;
+        Ok(reply == Reply::Int(1))
+    }
+
+    /// Runs a command on the stream of portions, whose group is made if it is not there.
+    async fn of_group(&self, stream: &str, add: impl Fn(&mut Pipeline) + Sync) -> Answer<Reply> {
+        let key = stream.as_bytes();
+        let reply = self.ask_about(key, 1, &add).await?.pop();
+        if !is(&reply, "NOGROUP") {
+            return self.answer(reply);
+        }
+        let make = |pipe: &mut Pipeline| {
+            pipe.cmd("XGROUP").arg("CREATE").arg(stream).arg(GROUP).arg(0).arg("MKSTREAM");
+        };
+        let made = self.ask_about(key, 1, make).await?.pop();
+        // Otherwise another worker was faster.
+        if !is(&made, "BUSYGROUP") {
+            self.answer(made)?;
+        }
+        self.one(key, add).await
+    }
+
+    async fn take_lost(
+        &self,
+        stream: &str,
+        worker: &str,
+        lost: Duration,
+    ) -> Answer<Option<TakenPortion>> {
+        let claim = |pipe: &mut Pipeline| {
+            pipe.cmd("XAUTOCLAIM").arg(stream).arg(GROUP).arg(worker).arg(millis(lost));
+            pipe.arg(0).arg("COUNT").arg(1);
+        };
+        let claimed: StreamAutoClaimReply = read(self.of_group(stream, claim).await?)?;
+        Ok(claimed.claimed.into_iter().next().and_then(taken))
+    }
+}
+
+/// Whether a reply is this error.
+fn is(reply: &Option<RedisResult<Reply>>, code: &str) -> bool {
+    matches!(reply, Some(Err(error)) if error.code() == Some(code))
+}
+
+/// A reply in its own type.
+fn read<T: redis::FromRedisValue>(reply: Reply) -> Answer<T> {
+    redis::from_redis_value(reply).map_err(|error| {
+        let what = "the cache's answer about portions is not understood";
+        Failure::new(FailureKind::CacheRefused, what, error.to_string())
+    })
+}
+
+fn taken(entry: redis::streams::StreamId) -> Option<TakenPortion> {
+    let portion = entry.get("p")?;
+    Some(TakenPortion { id: entry.id, portion })
+}
+
+#[async_trait]
+impl PortionQueue for RedisCache {
+    async fn announce(&self, run: &QueueOf<'_>, order: &[u8], ttl: Duration) -> Answer<()> {
+        let key = namespace::order(run.prefix, run.run_id);
+        let set = |pipe: &mut Pipeline| {
+            pipe.cmd("SET").arg(&key).arg(order).arg("PX").arg(millis(ttl));
+        };
+        self.one(key.as_bytes(), set).await.map(drop)
+    }
+
+    async fn order(&self, run: &QueueOf<'_>) -> Answer<Option<Vec<u8>>> {
+        let key = namespace::order(run.prefix, run.run_id);
+        let reply = self.one(key.as_bytes(), |pipe| {
+            pipe.cmd("GET").arg(&key);
+        });
+        read(reply.await?)
+    }
+
+    async fn withdraw(&self, run: &QueueOf<'_>) -> Answer<()> {
+        let keys =
+            [namespace::order(run.prefix, run.run_id), namespace::answers(run.prefix, run.run_id)];
+        let delete = |pipe: &mut Pipeline| {
+            pipe.cmd("DEL").arg(&keys);
+        };
+        self.one(keys[0].as_bytes(), delete).await.map(drop)
+    }
+
+    async fn offer(&self, run: &QueueOf<'_>, portion: &[u8]) -> Answer<()> {
+        let stream = namespace::portions(run.prefix);
+        let add = |pipe: &mut Pipeline| {
+            pipe.cmd("XADD").arg(&stream).arg("*").arg("p").arg(portion);
+            pipe.cmd("PEXPIRE").arg(&stream).arg(millis(UNUSED));
+        };
+        let mut replies = self.ask_about(stream.as_bytes(), 2, add).await?.into_iter();
+        replies.try_for_each(|reply| self.answer(Some(reply)).map(drop))
+    }
+
+    async fn take(
+        &self,
+        prefix: &str,
+        worker: &str,
+        lost: Option<Duration>,
+    ) -> Answer<Option<TakenPortion>> {
+        let stream = namespace::portions(prefix);
+        if let Some(lost) = lost
+            && let Some(found) = self.take_lost(&stream, worker, lost).await?
+        {
+            return Ok(Some(found));
+        }
+        let next = |pipe: &mut Pipeline| {
+            pipe.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(worker).arg("COUNT").arg(1);
+            pipe.arg("STREAMS").arg(&stream).arg(">");
+        };
+        let reply = self.of_group(&stream, next).await?;
+        let found: Option<StreamReadReply> = read(reply)?;
+        let entries = found.into_iter().flat_map(|found| found.keys).flat_map(|key| key.ids);
+        Ok(entries.into_iter().next().and_then(taken))
+    }
+
+    async fn keep(&self, run: &QueueOf<'_>, worker: &str, id: &str) -> Answer<bool> {
+        let stream = namespace::portions(run.prefix);
+        let keys = [&stream, &namespace::order(run.prefix, run.run_id)];
+        let args = [GROUP.as_bytes(), worker.as_bytes(), id.as_bytes()];
+        self.run_script(KEEP, &keys.map(String::as_str), &args).await
+    }
+
+    async fn answer(
+        &self,
+        run: &QueueOf<'_>,
+        worker: &str,
+        id: &str,
+        answer: &[u8],
+    ) -> Answer<bool> {
+        let keys = [
+            &namespace::portions(run.prefix),
+            &namespace::order(run.prefix, run.run_id),
+            &namespace::answers(run.prefix, run.run_id),
+        ];
+        let left = millis(LEFT).to_string();
+        let args = [GROUP.as_bytes(), worker.as_bytes(), id.as_bytes(), answer, left.as_bytes()];
+        self.run_script(ANSWER, &keys.map(String::as_str), &args).await
+    }
+
+    async fn give_back(
+        &self,
+        run: &QueueOf<'_>,
+        worker: &str,
+        TakenPortion { id, portion }: &TakenPortion,
+    ) -> Answer<()> {
+        let stream = namespace::portions(run.prefix);
+        let args = [GROUP.as_bytes(), worker.as_bytes(), id.as_bytes(), portion];
+        self.run_script(GIVE_BACK, &[&stream], &args).await.map(drop)
+    }
+
+    async fn answers(&self, run: &QueueOf<'_>) -> Answer<Vec<Vec<u8>>> {
+        let key = namespace::answers(run.prefix, run.run_id);
+        let reply = self.one(key.as_bytes(), |pipe| {
+            pipe.cmd("XRANGE").arg(&key).arg("-").arg("+").arg("COUNT").arg(ANSWERS);
+        });
+        let found: StreamRangeReply = read(reply.await?)?;
+        let ids: Vec<&str> = found.ids.iter().map(|entry| entry.id.as_str()).collect();
+        if !ids.is_empty() {
+            let delete = |pipe: &mut Pipeline| {
+                pipe.cmd("XDEL").arg(&key).arg(&ids);
+            };
+            self.one(key.as_bytes(), delete).await?;
+        }
+        Ok(found.ids.iter().filter_map(|entry| entry.get("a")).collect())
+    }
+
+    async fn is_attended(&self, prefix: &str, within: Duration) -> Answer<bool> {
+        let stream = namespace::portions(prefix);
+        let reply = self.of_group(&stream, |pipe| {
+            pipe.cmd("XPENDING").arg(&stream).arg(GROUP).arg("-").arg("+").arg(LOOKED_AT);
+        });
+        let pending: StreamPendingCountReply = read(reply.await?)?;
+        let mut idle = pending.ids.iter().map(|entry| entry.last_delivered_ms as u64);
+        Ok(idle.any(|idle| idle < millis(within)))
+    }
+
+    async fn unanswered(&self, prefix: &str) -> Answer<u64> {
+        let stream = namespace::portions(prefix);
+        let reply = self.one(stream.as_bytes(), |pipe| {
+            pipe.cmd("XLEN").arg(&stream);
+        });
+        read(reply.await?)
+    }
+
+    async fn leave(&self, prefix: &str, worker: &str) -> Answer<()> {
+        let args = [GROUP.as_bytes(), worker.as_bytes()];
+        self.run_script(LEAVE, &[&namespace::portions(prefix)], &args).await.map(drop)
+    }
+}
