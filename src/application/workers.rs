@@ -7,9 +7,9 @@
 
 pub mod answer;
 pub mod crew;
-mod duty;
 mod job;
-pub mod order;
+mod lease;
+mod task;
 mod work;
 pub mod worker;
 

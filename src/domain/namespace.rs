@@ -49,7 +49,7 @@ pub fn portions(prefix: &str) -> String {
 }
 
 /// What a run asks of its workers.
-pub fn order(prefix: &str, run_id: &str) -> String {
+pub fn announcement(prefix: &str, run_id: &str) -> String {
     own(prefix, &format!("{{portions}}:{run_id}"))
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::support::faults::{calm, keys, until, warm};
 use crate::support::items::{ROWS, Shop, end, hurry, total};
+use crate::support::proxy::FaultProxy;
 use crate::support::servers::{MariaDb, Postgres, RedisCluster, Sqlite};
 use crate::support::shopwarm::{Finished, Shopwarm, file, finish, read_until, send, shopwarm};
 
@@ -101,7 +102,10 @@ fn a_worker_that_is_killed_costs_only_time() {
     let run = under_way(&shop, "--workers 3");
     send(&killed, "KILL");
     assert_eq!(finish(killed).code, -9);
-    whole(&shop, &end(run));
+    let run = end(run);
+    whole(&shop, &run);
+    let warnings = run.strategy("shop/items")["warnings"].to_string();
+    assert!(warnings.contains("a worker was lost while it warmed a portion"), "{warnings}");
     others.into_iter().for_each(stop);
 }
 
@@ -120,7 +124,7 @@ fn a_worker_that_was_stopped_finds_its_portions_gone() {
     shop.change("SELECT 1", &all);
     send(&stopped, "CONT");
     let said = self::stopped(stopped);
-    assert!(said.contains("went to another worker"), "{said}");
+    assert!(said.contains("a portion was lost"), "{said}");
     shop.is_true();
     assert_eq!(total(&run, "warmed"), ROWS, "{}", run.stdout);
     stop(other);
@@ -136,6 +140,8 @@ fn workers_come_and_go() {
     let run = end(run);
     whole(&shop, &run);
     assert_eq!(run.json()["workers"], 2);
+    let warnings = &run.strategy("shop/items")["warnings"];
+    assert!(warnings.is_null(), "whoever ends in good order loses nothing: {warnings}");
     assert!(stopped(second).contains("no more portions of this run"));
 }
 
@@ -198,7 +204,7 @@ fn what_does_not_fit_is_left_to_others() {
     let of_another_database = worker(&shop).database(from_elsewhere.database.url()).start();
     let child = run(&shop, "--workers 3").start();
     let said = calm(finish(by_another_definition)).expect(4).stderr;
-    assert!(said.contains("warms shop/items by another definition"), "{said}");
+    assert!(said.contains("uses another definition of shop/items"), "{said}");
     let said = calm(finish(of_another_database)).expect(4).stderr;
     assert!(said.contains("reads another database"), "{said}");
     let [right] = workers(&shop);
@@ -206,11 +212,43 @@ fn what_does_not_fit_is_left_to_others() {
     stop(right);
 }
 
+/// A worker that cannot reach the database any more gives its portion back, unwritten.
+#[test]
+fn a_worker_without_a_database_ends() {
+    let server = Postgres::private(&[]);
+    let shop = Shop::new(server.new_database(), "'item:' || id");
+    let proxy = FaultProxy::to(server.port());
+    let url = shop.database.url_via(proxy.port());
+    let mut sick = worker(&shop).database(url).start();
+    read_until(&mut sick, "waiting for portions");
+    proxy.refuse();
+    proxy.reset();
+    let run = run(&shop, "--workers 2").start();
+    let said = calm(finish(sick)).expect(5).stderr;
+    assert!(said.contains("the database at 127.0.0.1"), "{said}");
+    let [well] = workers(&shop);
+    let run = calm(finish(run)).expect(0);
+    whole(&shop, &run);
+    assert!(run.strategy("shop/items")["warnings"].is_null(), "{}", run.stdout);
+    stop(well);
+}
+
+/// Two rows of different portions have the same key.
+#[test]
+fn a_key_of_two_rows_counts_once() {
+    let shop = postgres();
+    shop.define("'items'", "SELECT CASE id WHEN 6000 THEN 1 ELSE id END AS id, v FROM items");
+    let [worker] = workers(&shop);
+    let run = calm(run(&shop, "--workers 1").run()).expect(3);
+    assert_eq!(total(&run, "warmed"), keys(&shop.redis), "{}", run.stdout);
+    assert_eq!(total(&run, "failed"), 1);
+    stop(worker);
+}
+
 #[test]
 fn a_run_without_workers_says_what_to_do() {
     let shop = postgres();
-    let run = calm(run(&shop, "--workers 2 --wait 2s").run());
-    assert_ne!(run.code, 0);
+    let run = calm(run(&shop, "--workers 2 --wait 2s").run()).expect(3);
     let said = format!("{}{}", run.stdout, run.stderr);
     assert!(said.contains("no worker has taken a portion for 2s"), "{said}");
     assert!(said.contains("start `shopwarm worker`"), "{said}");
@@ -223,13 +261,15 @@ fn a_cache_without_a_queue_is_refused() {
     let database = Sqlite::database();
     database.sql("CREATE TABLE items (id integer PRIMARY KEY, v integer, name text)");
     let (_dir, contexts) = file("shop.toml", ITEMS);
-    let said = |arguments: &str| {
+    let said = |arguments: &str, code: i32| {
         let command = shopwarm(arguments).contexts(&contexts).database(database.url());
-        calm(command.cache(&cache).run()).expect(4).stderr
+        calm(command.cache(&cache).run()).expect(code).stderr
     };
-    let run = said("warmup all --workers 2");
+    let run = said("warmup all --workers 2", 4);
     assert!(run.contains("--workers needs Redis or Valkey"), "{run}");
-    let worker = said("worker");
+    let missing = said("warmup all --workers 2 --mode only-missing", 2);
+    assert!(missing.contains("does not go together with --mode only-missing"), "{missing}");
+    let worker = said("worker", 4);
     assert!(worker.contains("a worker needs Redis or Valkey"), "{worker}");
 }
 
@@ -250,6 +290,7 @@ fn large_rows_and_single_streams_are_warmed_too() {
     shop.define("'items'", "SELECT id, max(v) AS v FROM items WHERE id <= 50 GROUP BY id");
     let streamed = calm(run(&shop, "--workers 2").run()).expect(0);
     assert_eq!(total(&streamed, "warmed"), 50, "{}", streamed.stdout);
+    assert!(streamed.stdout.contains("no worker was needed"), "{}", streamed.stdout);
 }
 
 /// Later runs know the keys that workers wrote, and their values.

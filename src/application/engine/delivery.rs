@@ -11,6 +11,7 @@ use crate::application::guards::recheck::{Lookup, Recheck, Sent};
 use crate::application::guards::shape::ShapeCheck;
 use crate::application::ports::{Cache, WriteOptions, Written};
 use crate::application::run_state::context::RunContext;
+use crate::application::run_state::options::Options;
 use crate::application::run_state::plan::RunPlan;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
@@ -43,7 +44,12 @@ pub struct Delivery<'a> {
 
 impl<'a> Delivery<'a> {
     pub fn new(plan: &'a RunPlan, index: usize) -> Self {
-        let (options, cache) = (&plan.options, plan.target.as_ref());
+        Self::of(plan, index, &plan.options)
+    }
+
+    /// The same with other options.
+    pub fn of(plan: &'a RunPlan, index: usize, options: &Options) -> Self {
+        let cache = plan.target.as_ref();
         let strategy = plan.strategies[index].as_ref();
         // Nothing was written where nothing can be.
         let verifies = options.verify_writes && !cache.is_read_only();

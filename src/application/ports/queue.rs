@@ -13,18 +13,18 @@ use super::answer::Answer;
 #[async_trait]
 pub trait PortionQueue: Send + Sync {
     /// Says what a run asks of its workers, until `ttl` from now.
-    async fn announce(&self, run: &QueueOf<'_>, order: &[u8], ttl: Duration) -> Answer<()>;
+    async fn announce(&self, run: &QueueOf<'_>, announcement: &[u8], ttl: Duration) -> Answer<()>;
 
     /// What a run asks of its workers; `None`: it is over.
-    async fn order(&self, run: &QueueOf<'_>) -> Answer<Option<Vec<u8>>>;
+    async fn announced(&self, run: &QueueOf<'_>) -> Answer<Option<Vec<u8>>>;
 
     /// Removes what a run asks, and its answers: its portions are void.
     async fn withdraw(&self, run: &QueueOf<'_>) -> Answer<()>;
 
-    /// Appends a portion. When an answer is lost, it may be there twice.
-    async fn offer(&self, run: &QueueOf<'_>, portion: &[u8]) -> Answer<()>;
+    /// Appends a portion; its id. When an answer is lost, it may be there twice.
+    async fn offer(&self, run: &QueueOf<'_>, portion: &[u8]) -> Answer<String>;
 
-    /// Takes the next portion of any run, or one that was not kept for `lost`; `None`: there is none.
+    /// Takes the next portion of any run, or one that was given back or not kept for `lost`; `None`: there is none.
     async fn take(
         &self,
         prefix: &str,
@@ -45,22 +45,23 @@ pub trait PortionQueue: Send + Sync {
         answer: &[u8],
     ) -> Answer<bool>;
 
-    /// Gives a portion back, for somebody else.
+    /// Gives a portion back, for somebody else. `is_untouched`: nothing of it was written.
     async fn give_back(
         &self,
         run: &QueueOf<'_>,
         worker: &str,
-        portion: &TakenPortion,
+        id: &str,
+        is_untouched: bool,
     ) -> Answer<()>;
 
     /// Takes the answers of a run: some of them, each once.
     async fn answers(&self, run: &QueueOf<'_>) -> Answer<Vec<Vec<u8>>>;
 
-    /// Whether somebody has kept a portion within the last moments.
-    async fn is_attended(&self, prefix: &str, within: Duration) -> Answer<bool>;
+    /// Whether somebody has kept a portion of any run within the last moments.
+    async fn has_active_worker(&self, prefix: &str, within: Duration) -> Answer<bool>;
 
-    /// Portions of all runs that nobody has answered.
-    async fn unanswered(&self, prefix: &str) -> Answer<u64>;
+    /// For each portion, by its id, whether it is in the queue: nobody has answered it.
+    async fn are_open(&self, prefix: &str, ids: &[String]) -> Answer<Vec<bool>>;
 
     /// Forgets a worker, if it has given up all its portions.
     async fn leave(&self, prefix: &str, worker: &str) -> Answer<()>;
@@ -79,4 +80,6 @@ pub struct QueueOf<'a> {
 pub struct TakenPortion {
     pub id: String,
     pub portion: Vec<u8>,
+    /// Workers that had it before and may have written some of it.
+    pub lost_by: u64,
 }

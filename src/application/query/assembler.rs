@@ -9,6 +9,7 @@ use super::layout::{Layout, merged};
 use crate::domain::double;
 use crate::domain::entry::{Collection, EntryBatch, KeyError};
 use crate::domain::key::printable;
+use crate::domain::outcome::WriteOutcome;
 use crate::domain::row::{Row, text_of};
 use crate::domain::strategy::Shape;
 use crate::domain::version::Version;
@@ -20,6 +21,8 @@ const BATCH_BYTES: usize = 512 * 1024;
 /// Slots for recent keys, 8 bytes each: a key that came this many keys ago is still known with a
 /// probability of one third, one that came a tenth as many ago with nine tenths.
 const REMEMBERED_KEYS: usize = 1 << 16;
+
+const REPEATED: &str = "another row has this key too; the key's columns must tell rows apart";
 
 /// Puts rows together into batches of entries.
 pub(super) struct Assembler<'a> {
@@ -86,8 +89,7 @@ impl<'a> Assembler<'a> {
             return;
         }
         if is_repeated {
-            let error = "another row has this key too; the key's columns must tell rows apart";
-            self.fail(printable(&self.key), error.into());
+            self.fail(printable(&self.key), REPEATED.into());
         } else if let Err(error) = self.push_entry(row) {
             self.fail(printable(&self.key), error);
         }
@@ -244,6 +246,19 @@ impl<'a> Assembler<'a> {
             let next = EntryBatch::with_capacity(batch.bytes(), batch.len());
             self.ready.push(std::mem::replace(&mut self.batch, next));
         }
+    }
+
+    /// Fails the keys of a batch from a worker that came before: another row has them.
+    pub(super) fn check(&mut self, batch: &mut EntryBatch) {
+        let Some(mut done) = batch.done.take() else { return };
+        for (entry, outcome) in batch.iter().zip(&mut done.outcomes) {
+            self.key.clear();
+            self.key.extend_from_slice(entry.key);
+            if self.is_repeated() {
+                *outcome = WriteOutcome::Failed(REPEATED.to_owned());
+            }
+        }
+        batch.done = Some(done);
     }
 
     /// Whether the key came lately. Memory is fixed: keys farther apart are not noticed, and the

@@ -119,7 +119,10 @@ impl Portioned<'_> {
             Content::Rows(batches) => {
                 self.ready.extend(assembled(&mut self.assembler, portion, &batches));
             }
-            Content::Warmed(batches) => self.ready.extend(batches),
+            Content::Warmed(mut batches) => {
+                batches.iter_mut().for_each(|batch| self.assembler.check(batch));
+                self.ready.extend(batches);
+            }
         }
         if self.is_late && !self.ready.is_empty() {
             self.given.leave_out(self.ready.make_contiguous())?;

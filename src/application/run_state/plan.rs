@@ -14,6 +14,9 @@ use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::strategy::StrategySpec;
 use crate::domain::ttl::Ttl;
 
+/// A portion for a worker is not smaller because of the rate.
+const FEW_ROWS: u64 = 100;
+
 /// The search of a cache for keys that no longer have a row.
 #[derive(Clone)]
 pub struct OrphanSearch {
@@ -74,7 +77,11 @@ impl RunPlan {
             in_portions: (!options.lists_keys && options.sample.is_none()).then(|| Dividing {
                 readers: options.readers,
                 // At a low rate a large portion would be written for long before it is verified.
-                max_rows: self.pace.now().rate.map_or(u64::MAX, |rate| rate.div_ceil(shares)),
+                max_rows: self
+                    .pace
+                    .now()
+                    .rate
+                    .map_or(u64::MAX, |rate| (rate / shares).max(FEW_ROWS.min(rate))),
                 finished,
                 workers: self.workers.get().map(Arc::clone),
             }),

@@ -15,7 +15,7 @@ use crate::application::runs::refused::Refused;
 use crate::application::workers::crew::Crew;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Verified;
-use crate::domain::report::{Report, Stop};
+use crate::domain::report::{Outcome, Report, Stop};
 use crate::domain::run::RunInfo;
 use crate::domain::verdict::Verdict;
 
@@ -147,7 +147,8 @@ impl<'a> Run<'a> {
         let mut report = self.coordinator.warm_all(Some(self.info), reporter, stop).await;
         if let Some(crew) = &self.crew {
             report.workers = Some(crew.count());
-            report.warnings.extend(crew.dismiss().await);
+            let is_whole = report.outcome() == Outcome::Complete;
+            report.warnings.extend(crew.dismiss(is_whole).await);
         }
         report
     }
@@ -163,6 +164,9 @@ impl<'a> Run<'a> {
         stop: &StopSignal,
     ) -> Result<Finished, Failure> {
         let report = self.coordinator.warm_keys(self.info, keys, reporter, stop).await?;
+        if let Some(crew) = &self.crew {
+            crew.dismiss(true).await;
+        }
         Ok(self.end(report, None, false).await)
     }
 

@@ -18,6 +18,8 @@ pub struct Answer {
     pub ticket: u64,
     /// Who answers.
     pub worker: String,
+    /// Another worker had the portion before, and may have written some of it.
+    pub was_lost: bool,
     pub result: Result<Summary, Told>,
 }
 
@@ -284,7 +286,8 @@ mod tests {
         let (sent, mut keys) = (sent(), Vec::new());
         let mut summary = Summary::default();
         summary.add(&sent, &mut keys);
-        let answer = Answer { ticket: 7, worker: "w".to_owned(), result: Ok(summary) };
+        let answer =
+            Answer { ticket: 7, worker: "w".to_owned(), was_lost: false, result: Ok(summary) };
         let bytes = answer.encode(&keys);
         let (answer, keys) = Answer::decode(&bytes).expect("an answer");
         let state = TableState { horizon: 1, next: 2, end: 3, storage: 4 };

@@ -1,6 +1,6 @@
 //! The run's side: hands portions out and waits for the answers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,29 +12,39 @@ use tokio::time::{sleep, timeout};
 
 use super::LEASE;
 use super::answer::{Answer, not_whole};
-use super::order::{Order, Parcel};
+use super::task::{Announcement, Task, share};
 use crate::application::pace::Pace;
-use crate::application::ports::{Cache, PortionAsk, PortionQueue, QueueOf, WarmedPortion, Workers};
+use crate::application::ports::{
+    Cache, Mode, PortionAsk, PortionQueue, QueueOf, WarmedPortion, Workers,
+};
 use crate::application::run_state::plan::RunPlan;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::portion::Portion;
 use crate::domain::run::RunInfo;
 use crate::domain::sync::lock;
-use crate::domain::wording::{counted, exactly};
+use crate::domain::wording::exactly;
 
 /// How long what a run asks stays if the run is killed, and how often it is said again.
-const ORDER_TTL: Duration = Duration::from_secs(30);
+const ANNOUNCED_FOR: Duration = Duration::from_secs(30);
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(3);
 
 /// Between two looks for answers.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+const LOOK_FOR_END: Duration = Duration::from_millis(100);
+
 /// A run without any worker for this long fails, unless it says how long to wait.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long the end of a run waits for the cache.
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
+
+const UNUSED: &str = "no worker was needed: nothing of this run is read in portions";
+const NOT_COUNTED: &str =
+    "keys that workers wrote as the run ended may be in the cache, and are not counted";
+const LOST: &str = "a worker was lost while it warmed a portion: a key that it had written and not verified may be stale if \
+                    its row was deleted at that moment (`shopwarm verify` finds it)";
 
 /// Portions per worker that are handed out.
 const AHEAD: usize = 4;
@@ -49,7 +59,7 @@ struct Shared {
     cache: Arc<dyn Cache>,
     prefix: String,
     run_id: String,
-    order: Vec<u8>,
+    announcement: Vec<u8>,
     pace: Pace,
     /// As many as the operator expects.
     expected: u64,
@@ -61,8 +71,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: HashMap<u64, Waiting>,
-    /// When each worker answered last.
-    seen: HashMap<String, Instant>,
+    /// Who has answered.
+    seen: HashSet<String>,
     /// Since when nobody is known to work.
     idle_since: Option<Instant>,
 }
@@ -70,8 +80,8 @@ struct State {
 /// Somebody who waits for an answer.
 struct Waiting {
     sender: oneshot::Sender<Result<Vec<u8>, Failure>>,
-    /// The portion is in the queue.
-    is_offered: bool,
+    /// The portion's id in the queue.
+    id: Option<String>,
 }
 
 impl Crew {
@@ -83,6 +93,11 @@ impl Crew {
         let (Some(expected), Some(cache)) = (plan.options.workers, plan.written_cache()) else {
             return Ok(None);
         };
+        if plan.options.mode == Mode::OnlyMissing {
+            let what = "--workers does not go together with --mode only-missing";
+            let why = "what a worker wrote before it was lost would be taken for another's";
+            return Err(Failure::new(FailureKind::Usage, what, why));
+        }
         if cache.queue().is_none() {
             let (what, why) = ("--workers needs Redis or Valkey", "this cache has no queue");
             return Err(Failure::new(FailureKind::Config, what, why)
@@ -92,12 +107,12 @@ impl Crew {
             Some(sources) => sources.bulk.moment().await.ok().map(|moment| moment.origin),
             None => None,
         };
-        let order = serde_json::to_vec(&Order::new(plan, origin)).unwrap_or_default();
+        let announcement = serde_json::to_vec(&Announcement::new(plan, origin)).unwrap_or_default();
         let shared = Arc::new(Shared {
             cache: Arc::clone(cache),
             prefix: plan.options.prefix.clone(),
             run_id: info.id.clone(),
-            order,
+            announcement,
             pace: plan.pace.clone(),
             expected,
             patience: plan.options.wait.unwrap_or(PATIENCE),
@@ -111,21 +126,24 @@ impl Crew {
         Ok(Some(Self { shared, listening: Mutex::new(listening) }))
     }
 
-    /// Ends the run for the workers: they give up what they still have. Returns a warning about it.
-    pub async fn dismiss(&self) -> Option<String> {
-        lock(&self.listening).abort_all();
+    /// Ends the run for the workers, and waits until they have given up what they still have: whoever
+    /// comes next may write the same keys. Returns a warning about it; `is_whole`: all was counted.
+    pub async fn dismiss(&self, is_whole: bool) -> Option<String> {
+        let listening = std::mem::take(&mut *lock(&self.listening));
+        stop(listening).await;
         let shared = &self.shared;
         if let Some(queue) = shared.cache.queue() {
             let _ = timeout(LAST_TIMEOUT, queue.withdraw(&shared.run())).await;
+            let _ = timeout(LEASE, shared.given_up(queue)).await;
         }
-        let open = lock(&shared.state).waiting.len();
-        (open > 0).then(|| {
-            format!("workers had not answered for {}: some of their keys may be there, and are not counted",
-                counted(open, "portion"))
-        })
+        let is_unused = shared.tickets.load(Ordering::Relaxed) == 0;
+        match is_whole {
+            true => is_unused.then(|| UNUSED.to_owned()),
+            false => (!is_unused).then(|| NOT_COUNTED.to_owned()),
+        }
     }
 
-    /// How many workers have warmed something.
+    /// How many workers have answered.
     pub fn count(&self) -> usize {
         lock(&self.shared.state).seen.len()
     }
@@ -138,10 +156,10 @@ impl Workers for Crew {
         let (ticket, answered) = shared.register();
         let PortionAsk { strategy, from, to, state } = ask;
         let run_id = shared.run_id.clone();
-        let parcel = Parcel { run_id, ticket, strategy, from, to, state, rate: shared.rate() };
-        let parcel = serde_json::to_vec(&parcel).unwrap_or_default();
-        shared.queue()?.offer(&shared.run(), &parcel).await?;
-        shared.offered(ticket);
+        let task = Task { run_id, ticket, strategy, from, to, state, rate: shared.rate() };
+        let task = serde_json::to_vec(&task).unwrap_or_default();
+        let offered = shared.queue()?.offer(&shared.run(), &task).await;
+        shared.offered(ticket, offered)?;
         let bytes = answered.await.map_err(|_| ended())??;
         let (answer, keys) = Answer::decode(&bytes).ok_or_else(not_whole)?;
         let summary = answer.result.map_err(Failure::from)?;
@@ -149,7 +167,11 @@ impl Workers for Crew {
             return Ok(None);
         }
         let portion = Portion { from, to, rows: summary.rows, state };
-        summary.warmed(portion, keys).map(Some)
+        let mut warmed = summary.warmed(portion, keys)?;
+        if let Some(batch) = warmed.batches.first_mut().filter(|_| answer.was_lost) {
+            batch.warnings.push(LOST.to_owned());
+        }
+        Ok(Some(warmed))
     }
 
     fn ahead(&self) -> usize {
@@ -168,7 +190,7 @@ impl Shared {
     }
 
     async fn announce(&self) -> Result<(), Failure> {
-        self.queue()?.announce(&self.run(), &self.order, ORDER_TTL).await
+        self.queue()?.announce(&self.run(), &self.announcement, ANNOUNCED_FOR).await
     }
 
     async fn keep_announcing(self: Arc<Self>) {
@@ -176,6 +198,9 @@ impl Shared {
             sleep(ANNOUNCE_EVERY).await;
             if let Err(failure) = self.announce().await {
                 tracing::debug!(%failure, "the run could not be announced to workers");
+                if failure.kind != FailureKind::CacheUnreachable {
+                    self.fail(&failure);
+                }
             }
         }
     }
@@ -184,22 +209,31 @@ impl Shared {
         let (sender, receiver) = oneshot::channel();
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         let mut state = lock(&self.state);
-        state.waiting.insert(ticket, Waiting { sender, is_offered: false });
+        state.waiting.insert(ticket, Waiting { sender, id: None });
         (ticket, receiver)
     }
 
-    fn offered(&self, ticket: u64) {
-        if let Some(waiting) = lock(&self.state).waiting.get_mut(&ticket) {
-            waiting.is_offered = true;
+    /// Notes where a portion is in the queue, or that it is not.
+    fn offered(&self, ticket: u64, offered: Result<String, Failure>) -> Result<(), Failure> {
+        let mut state = lock(&self.state);
+        match offered {
+            Ok(id) => {
+                if let Some(waiting) = state.waiting.get_mut(&ticket) {
+                    waiting.id = Some(id);
+                }
+                Ok(())
+            }
+            Err(failure) => {
+                state.waiting.remove(&ticket);
+                Err(failure)
+            }
         }
     }
 
     /// The share of a worker in the rate of the run.
     fn rate(&self) -> Option<u64> {
-        let is_here = |seen: &&Instant| seen.elapsed() < LEASE;
-        let here = lock(&self.state).seen.values().filter(is_here).count() as u64;
-        let workers = if here == 0 { self.expected } else { here };
-        self.pace.now().rate.map(|rate| (rate / workers.max(1)).max(1))
+        let workers = self.expected.max(lock(&self.state).seen.len() as u64);
+        self.pace.now().rate.map(|rate| share(rate, Some(workers)))
     }
 
     async fn listen(self: Arc<Self>) {
@@ -208,8 +242,12 @@ impl Shared {
             match self.take_answers().await {
                 Ok(true) => {}
                 Ok(false) => sleep(LOOK_EVERY).await,
-                Err(failure) if failure.ends_run() => self.fail(&failure),
-                Err(_) => sleep(LOOK_AGAIN).await,
+                Err(failure) => {
+                    if failure.ends_run() {
+                        self.fail(&failure);
+                    }
+                    sleep(LOOK_AGAIN).await;
+                }
             }
             if looked.elapsed() > LOOK_AGAIN {
                 looked = Instant::now();
@@ -235,7 +273,7 @@ impl Shared {
         };
         let mut state = lock(&self.state);
         state.idle_since = None;
-        if state.seen.insert(worker.clone(), Instant::now()).is_none() {
+        if state.seen.insert(worker.clone()) {
             tracing::info!(worker, "a worker has joined");
         }
         if let Some(waiting) = state.waiting.remove(&ticket) {
@@ -251,34 +289,51 @@ impl Shared {
         }
     }
 
+    /// Waits until none of its portions is in the queue.
+    async fn given_up(&self, queue: &dyn PortionQueue) {
+        loop {
+            let ids: Vec<String> = {
+                let state = lock(&self.state);
+                state.waiting.values().filter_map(|waiting| waiting.id.clone()).collect()
+            };
+            match queue.are_open(&self.prefix, &ids).await {
+                Ok(open) if open.contains(&true) => sleep(LOOK_FOR_END).await,
+                _ => return,
+            }
+        }
+    }
+
     /// Has portions offered again that are neither in the queue nor answered: a cache that restarted
     /// has lost them.
     async fn offer_lost(&self) -> Result<(), Failure> {
-        let are_open = |state: &State| {
-            let open = state.waiting.iter().filter(|(_, waiting)| waiting.is_offered);
-            open.map(|(ticket, _)| *ticket).collect::<Vec<_>>()
+        let open: Vec<(u64, String)> = {
+            let state = lock(&self.state);
+            let open = state.waiting.iter();
+            open.filter_map(|(ticket, waiting)| Some((*ticket, waiting.id.clone()?))).collect()
         };
-        let open = are_open(&lock(&self.state));
-        if open.is_empty() || self.queue()?.unanswered(&self.prefix).await? > 0 {
+        if open.is_empty() {
             return Ok(());
         }
+        let ids: Vec<String> = open.iter().map(|(_, id)| id.clone()).collect();
+        let are_open = self.queue()?.are_open(&self.prefix, &ids).await?;
         // What was answered meanwhile is not lost.
         while self.take_answers().await? {}
-        let mut state = lock(&self.state);
-        let lost: Vec<_> = open.iter().filter_map(|ticket| state.waiting.remove(ticket)).collect();
-        drop(state);
-        for waiting in lost {
-            let _ = waiting.sender.send(Err(lost_portion()));
+        for (ticket, _) in open.iter().zip(are_open).filter(|(_, is_open)| !is_open).map(|(o, _)| o)
+        {
+            let lost = lock(&self.state).waiting.remove(ticket);
+            if let Some(waiting) = lost {
+                let _ = waiting.sender.send(Err(lost_portion()));
+            }
         }
         Ok(())
     }
 
     /// Fails the run if nobody has worked on its portions for a while.
     async fn miss_workers(&self) -> Result<(), Failure> {
-        let is_attended = self.queue()?.is_attended(&self.prefix, LEASE).await?;
+        let is_active = self.queue()?.has_active_worker(&self.prefix, LEASE).await?;
         let is_over = {
             let mut state = lock(&self.state);
-            match is_attended || state.waiting.is_empty() {
+            match is_active || state.waiting.is_empty() {
                 true => state.idle_since = None,
                 false => drop(state.idle_since.get_or_insert_with(Instant::now)),
             }
@@ -296,9 +351,13 @@ fn lost_portion() -> Failure {
     Failure::new(FailureKind::SourceLost, what, why)
 }
 
+async fn stop(mut tasks: JoinSet<()>) {
+    tasks.shutdown().await;
+}
+
 fn nobody(patience: Duration) -> Failure {
     let what = format!("no worker has taken a portion for {}", exactly(patience));
-    Failure::new(FailureKind::Busy, what, "").hint(
+    Failure::new(FailureKind::Query, what, "").hint(
         "start `shopwarm worker` with the same definitions, database, cache and prefix, or run without \
          --workers",
     )

@@ -1,9 +1,10 @@
 //! A run that a worker works for.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use super::order::{Order, Parcel, fingerprints};
+use super::task::{Announcement, Task, fingerprints};
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::ports::Cache;
 use crate::domain::failure::{Failure, FailureKind};
@@ -13,9 +14,11 @@ pub(super) struct Job {
     pub(super) run_id: String,
     /// The worker's strategies, with the run's options.
     pub(super) coordinator: Coordinator,
-    order: Order,
+    announced: Announcement,
     portions: AtomicU64,
     keys: AtomicU64,
+    /// Portions of each strategy whose values were compared with those in the cache.
+    pub(super) compared: Mutex<HashMap<usize, u64>>,
 }
 
 impl Job {
@@ -23,20 +26,27 @@ impl Job {
     /// What the run asks for is not understood.
     pub(super) fn new(
         run_id: &str,
-        order: &[u8],
+        announced: &[u8],
         own: &Coordinator,
         cache: &Arc<dyn Cache>,
     ) -> Result<Self, Failure> {
-        let order: Order = serde_json::from_slice(order).map_err(|error| {
-            let what = format!("run {run_id} asks for something unknown");
+        let announced: Announcement = serde_json::from_slice(announced).map_err(|error| {
+            let what = format!("run {run_id} has another version of shopwarm");
             Failure::new(FailureKind::Config, what, error.to_string())
                 .hint("run the same version of shopwarm everywhere")
         })?;
         let plan = own.plan();
-        let options = order.options(&plan.options);
+        let options = announced.options(&plan.options);
         let coordinator = Coordinator::new(plan.strategies.clone(), Arc::clone(cache), options);
         let (portions, keys) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self { run_id: run_id.to_owned(), coordinator, order, portions, keys })
+        Ok(Self {
+            run_id: run_id.to_owned(),
+            coordinator,
+            announced,
+            portions,
+            keys,
+            compared: Mutex::default(),
+        })
     }
 
     /// Counts a portion and its keys.
@@ -49,16 +59,16 @@ impl Job {
     ///
     /// # Errors
     /// It is not, and what to do.
-    pub(super) fn fits(&self, parcel: &Parcel, origin: Option<&String>) -> Result<(), Failure> {
-        let wanted = self.order.strategies.iter().find(|(id, _)| *id == parcel.strategy);
+    pub(super) fn fits(&self, task: &Task, origin: &str) -> Result<(), Failure> {
+        let wanted = self.announced.strategies.iter().find(|(id, _)| *id == task.strategy);
         let own = fingerprints(self.coordinator.plan());
-        let own = own.iter().find(|(id, _)| *id == parcel.strategy);
+        let own = own.iter().find(|(id, _)| *id == task.strategy);
         let (what, hint) = if own.is_none() || wanted != own {
             (
-                format!("run {} warms {} by another definition", self.run_id, parcel.strategy),
+                format!("run {} uses another definition of {}", self.run_id, task.strategy),
                 "start the worker with the definitions, variables and version of the run",
             )
-        } else if origin.is_some() && origin != self.order.origin.as_ref() {
+        } else if self.announced.origin.as_ref().is_some_and(|wanted| wanted != origin) {
             (
                 format!("run {} reads another database", self.run_id),
                 "start the worker with the database of the run",

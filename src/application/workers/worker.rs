@@ -1,21 +1,24 @@
 //! The worker's side: takes portions and warms them as a run would.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::LEASE;
 use super::answer::{Answer, Summary, Told};
-use super::duty::Duty;
 use super::job::Job;
-use super::order::Parcel;
-use super::work::warm;
+use super::lease::Heartbeat;
+use super::task::Task;
+use super::work::{Done, warm};
 use crate::application::engine::coordinator::Coordinator;
-use crate::application::ports::{Cache, PortionQueue, QueueOf, TakenPortion};
+use crate::application::ports::{Cache, PortionQueue, QueueOf, RowSource, TakenPortion};
 use crate::application::run_state::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::server::ServerRole;
 use crate::domain::sync::lock;
 
 /// Portions that a worker warms at the same time: one is read while another is written.
@@ -30,9 +33,12 @@ const LOOK_FOR_LOST: Duration = Duration::from_secs(2);
 
 /// Between two attempts to reach the cache, and how long it may be away.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A portion that this many workers have lost is at fault itself.
+const MAX_LOSSES: u64 = 3;
 
 /// Takes portions of any run that shares its cache and prefix.
 pub struct Worker {
@@ -40,47 +46,69 @@ pub struct Worker {
     own: Coordinator,
     cache: Arc<dyn Cache>,
     name: String,
-    /// Identifies its database.
-    origin: Option<String>,
+    /// The database, and what identifies it.
+    database: Arc<dyn RowSource>,
+    origin: String,
     /// The run that it works for.
     job: Mutex<Option<Arc<Job>>>,
+    /// When it had something to do last.
     busy: std::sync::Mutex<Instant>,
+    /// One of its slots has failed: no other takes a new portion.
+    is_ending: AtomicBool,
 }
 
 impl Worker {
     /// # Errors
-    /// Its cache has no queue.
+    /// Its cache has no queue, or its database is a replica or does not answer.
     pub async fn new(own: Coordinator) -> Result<Self, Failure> {
         let cache = own.plan().written_cache().filter(|cache| cache.queue().is_some()).cloned();
         let cache = cache.ok_or_else(|| {
             let (what, why) = ("a worker needs Redis or Valkey", "this cache has no queue");
             Failure::new(FailureKind::Config, what, why).hint("use the CACHE_URL of the run")
         })?;
-        let origin = match &own.plan().sources {
-            Some(sources) => sources.bulk.moment().await.ok().map(|moment| moment.origin),
-            None => None,
-        };
+        let sources = own.plan().sources.as_ref();
+        let database = sources.map(|sources| Arc::clone(&sources.primary)).ok_or_else(internal)?;
+        if database.role().await == ServerRole::Replica {
+            let (what, why) = ("a worker reads portions from the primary", "this is a replica");
+            return Err(Failure::new(FailureKind::Config, what, why)
+                .hint("name the primary with --database-url or --primary-url"));
+        }
+        let origin = database.moment().await?.origin;
         let host = gethostname::gethostname().to_string_lossy().into_owned();
         let name = format!("{host}-{}-{:06x}", std::process::id(), fastrand::u32(..1 << 24));
         tracing::info!(worker = name, "waiting for portions");
-        let (job, busy) = (Mutex::new(None), std::sync::Mutex::new(Instant::now()));
-        Ok(Self { own, cache, name, origin, job, busy })
+        Ok(Self {
+            own,
+            cache,
+            name,
+            database,
+            origin,
+            job: Mutex::new(None),
+            busy: std::sync::Mutex::new(Instant::now()),
+            is_ending: AtomicBool::new(false),
+        })
     }
 
     /// Works until it is stopped, or there was nothing to do for `idle`.
     ///
     /// # Errors
-    /// The database or the cache fails, or a run warms with other definitions or another database.
+    /// The database or the cache fails, or a run uses other definitions or another database.
     pub async fn work(&self, idle: Option<Duration>, stop: &StopSignal) -> Result<(), Failure> {
-        let slots = (0..SLOTS).map(|_| self.slot(idle, stop));
-        let ended = futures_util::future::try_join_all(slots).await;
+        let slot = || async {
+            let ended = self.slot(idle, stop).await;
+            if ended.is_err() {
+                self.is_ending.store(true, Ordering::Release);
+            }
+            ended
+        };
+        let ended = join_all((0..SLOTS).map(|_| slot())).await;
         let left = self.queue()?.leave(self.prefix(), &self.name);
         let _ = timeout(LAST_TIMEOUT, left).await;
-        ended.map(drop)
+        ended.into_iter().collect()
     }
 
     fn queue(&self) -> Result<&dyn PortionQueue, Failure> {
-        self.cache.queue().ok_or_else(|| Failure::new(FailureKind::Internal, "no queue", ""))
+        self.cache.queue().ok_or_else(internal)
     }
 
     fn prefix(&self) -> &str {
@@ -90,7 +118,7 @@ impl Worker {
     /// Warms one portion after another.
     async fn slot(&self, idle: Option<Duration>, stop: &StopSignal) -> Result<(), Failure> {
         let (mut looked_for_lost, mut pause, mut away_since) = (Instant::now(), LOOK_EVERY, None);
-        while stop.reason().is_none() && idle.is_none_or(|idle| lock(&self.busy).elapsed() < idle) {
+        while stop.reason().is_none() && !self.is_ending.load(Ordering::Acquire) {
             let lost = (looked_for_lost.elapsed() >= LOOK_FOR_LOST).then_some(LEASE);
             if lost.is_some() {
                 looked_for_lost = Instant::now();
@@ -99,11 +127,11 @@ impl Worker {
                 Ok(true) => (pause, away_since) = (LOOK_EVERY, None),
                 Ok(false) => {
                     away_since = None;
+                    if self.is_idle(idle).await {
+                        break;
+                    }
                     let _ = timeout(pause, stop.stopped()).await;
                     pause = (pause * 2).min(LOOK_SELDOM);
-                    if pause == LOOK_SELDOM {
-                        self.forget_job().await;
-                    }
                 }
                 Err(failure) if failure.kind == FailureKind::CacheUnreachable => {
                     let since = *away_since.get_or_insert_with(Instant::now);
@@ -119,77 +147,132 @@ impl Worker {
         Ok(())
     }
 
+    /// Whether there was nothing to do for some time. While its run goes on, there may be.
+    async fn is_idle(&self, idle: Option<Duration>) -> bool {
+        let mut job = self.job.lock().await;
+        if let (Some(of), Some(queue)) = (job.as_ref(), self.cache.queue()) {
+            let run = QueueOf { prefix: self.prefix(), run_id: &of.run_id };
+            let is_shared = Arc::strong_count(of) > 1;
+            if !is_shared && lock(&self.busy).elapsed() > LOOK_SELDOM {
+                if matches!(queue.announced(&run).await, Ok(None)) {
+                    *job = None;
+                } else {
+                    *lock(&self.busy) = Instant::now();
+                }
+            }
+            return false;
+        }
+        idle.is_some_and(|idle| lock(&self.busy).elapsed() >= idle)
+    }
+
     /// Takes and warms the next portion; `false`: there is none.
     async fn next(&self, lost: Option<Duration>) -> Result<bool, Failure> {
-        let asked = Instant::now();
+        let since = Instant::now();
         let Some(portion) = self.queue()?.take(self.prefix(), &self.name, lost).await? else {
             return Ok(false);
         };
-        self.take(&portion, asked).await?;
+        self.process(&portion, since).await?;
         *lock(&self.busy) = Instant::now();
         Ok(true)
     }
 
     /// Warms a portion and answers.
-    async fn take(&self, taken: &TakenPortion, since: Instant) -> Result<(), Failure> {
-        let Ok(parcel) = serde_json::from_slice::<Parcel>(&taken.portion) else {
-            tracing::warn!("left a portion that cannot be read: its run has another version");
-            sleep(RETRY_EVERY).await;
-            return Ok(());
+    async fn process(&self, taken: &TakenPortion, since: Instant) -> Result<(), Failure> {
+        let task: Task = match serde_json::from_slice(&taken.portion) {
+            Ok(task) => task,
+            Err(error) => {
+                let nobody = QueueOf { prefix: self.prefix(), run_id: "" };
+                self.queue()?.give_back(&nobody, &self.name, &taken.id, taken.lost_by == 0).await?;
+                let what = "a portion in the queue is from another version of shopwarm";
+                return Err(Failure::new(FailureKind::Config, what, error.to_string())
+                    .hint("run the same version of shopwarm everywhere"));
+            }
         };
-        let run = QueueOf { prefix: self.prefix(), run_id: &parcel.run_id };
+        let run = QueueOf { prefix: self.prefix(), run_id: &task.run_id };
         let job = match self.queue()?.keep(&run, &self.name, &taken.id).await? {
-            true => self.job(&run).await?,
-            false => None,
+            true => self.job(&run).await,
+            false => Ok(None),
         };
-        let Some(job) = job else {
-            // Its run is over.
-            self.queue()?.answer(&run, &self.name, &taken.id, &[]).await?;
-            return Ok(());
+        let fits = job.and_then(|job| match job {
+            Some(job) => job.fits(&task, &self.origin).map(|()| Some(job)),
+            None => Ok(None),
+        });
+        let job = match fits {
+            Ok(Some(job)) => job,
+            Ok(None) => {
+                // Its run is over.
+                self.queue()?.answer(&run, &self.name, &taken.id, &[]).await?;
+                return Ok(());
+            }
+            Err(failure) => return self.give_back(&run, taken, true, failure).await,
         };
-        if let Err(failure) = job.fits(&parcel, self.origin.as_ref()) {
-            self.queue()?.give_back(&run, &self.name, taken).await?;
-            return Err(failure);
+        if taken.lost_by >= MAX_LOSSES {
+            let told = Err(Told::from(&too_often(&task)));
+            return self.answer(&run, taken, (&job, &task), told, &[]).await;
         }
         let held = (run.prefix, run.run_id);
-        let duty = Duty::keep(&self.cache, held, &self.name, taken, since);
+        let heartbeat = Heartbeat::start(&self.cache, held, &self.name, taken, since);
         let mut keys = Vec::new();
-        let result = warm(&job, &parcel, duty.lease(), &mut keys).await;
-        duty.end();
-        match result {
-            Ok(Some(summary)) => {
-                self.answer(&run, taken, (&job, &parcel), Ok(summary), &keys).await
+        let done = warm(&job, &task, heartbeat.lease(), &mut keys).await;
+        drop(heartbeat);
+        match done {
+            Done::Warmed(summary) => {
+                self.answer(&run, taken, (&job, &task), Ok(summary), &keys).await
             }
-            Ok(None) => {
-                tracing::warn!("a portion went to another worker: this one was too slow");
+            Done::Lost => {
+                tracing::warn!("a portion was lost: its run is over, or another worker has it");
                 Ok(())
             }
-            // Others may reach the database.
-            Err(failure) if failure.ends_run() => {
-                self.queue()?.give_back(&run, &self.name, taken).await?;
-                Err(failure)
-            }
-            Err(failure) => {
-                let told = Err(Told::from(&failure));
-                self.answer(&run, taken, (&job, &parcel), told, &[]).await
+            Done::Failed(failure) => match self.is_own(&failure).await {
+                Some(own) => self.give_back(&run, taken, true, own).await,
+                None => {
+                    let told = Err(Told::from(&failure));
+                    self.answer(&run, taken, (&job, &task), told, &[]).await
+                }
+            },
+            Done::Unverified(failure) => {
+                let own = self.is_own(&failure).await.unwrap_or(failure);
+                self.give_back(&run, taken, false, own).await
             }
         }
+    }
+
+    /// The failure of this worker, not of the portion: others may reach the database.
+    async fn is_own(&self, failure: &Failure) -> Option<Failure> {
+        match failure.ends_run() {
+            true => Some(failure.clone()),
+            false => self.database.moment().await.err().filter(Failure::ends_run),
+        }
+    }
+
+    /// Gives a portion back, and ends.
+    async fn give_back(
+        &self,
+        run: &QueueOf<'_>,
+        taken: &TakenPortion,
+        is_untouched: bool,
+        failure: Failure,
+    ) -> Result<(), Failure> {
+        let is_untouched = is_untouched && taken.lost_by == 0;
+        self.queue()?.give_back(run, &self.name, &taken.id, is_untouched).await?;
+        Err(failure)
     }
 
     async fn answer(
         &self,
         run: &QueueOf<'_>,
         taken: &TakenPortion,
-        (job, parcel): (&Job, &Parcel),
+        (job, task): (&Job, &Task),
         result: Result<Summary, Told>,
         keys: &[u8],
     ) -> Result<(), Failure> {
         let written = result.as_ref().map_or(0, Summary::keys);
-        let answer = Answer { ticket: parcel.ticket, worker: self.name.clone(), result };
+        let (ticket, worker) = (task.ticket, self.name.clone());
+        let answer = Answer { ticket, worker, was_lost: taken.lost_by > 0, result };
         let bytes = answer.encode(keys);
         match self.queue()?.answer(run, &self.name, &taken.id, &bytes).await? {
             true => job.count(written),
-            false => tracing::warn!("a portion went to another worker: its answer came too late"),
+            false => tracing::warn!("a portion was lost before it was answered"),
         }
         Ok(())
     }
@@ -200,23 +283,22 @@ impl Worker {
         if let Some(job) = current.as_ref().filter(|job| job.run_id == run.run_id) {
             return Ok(Some(Arc::clone(job)));
         }
-        let Some(order) = self.queue()?.order(run).await? else {
+        let Some(announced) = self.queue()?.announced(run).await? else {
             return Ok(None);
         };
+        let job = Arc::new(Job::new(run.run_id, &announced, &self.own, &self.cache)?);
         tracing::info!(run_id = run.run_id, "warming portions of a run");
-        let job = Arc::new(Job::new(run.run_id, &order, &self.own, &self.cache)?);
         *current = Some(Arc::clone(&job));
         Ok(Some(job))
     }
+}
 
-    /// Drops a run that is over.
-    async fn forget_job(&self) {
-        let mut current = self.job.lock().await;
-        if let (Some(job), Some(queue)) = (current.as_ref(), self.cache.queue()) {
-            let run = QueueOf { prefix: self.prefix(), run_id: &job.run_id };
-            if matches!(queue.order(&run).await, Ok(None)) {
-                *current = None;
-            }
-        }
-    }
+fn internal() -> Failure {
+    Failure::new(FailureKind::Internal, "a worker has no queue or no database", "")
+}
+
+fn too_often(task: &Task) -> Failure {
+    let what = format!("{}: {MAX_LOSSES} workers ended while they warmed a portion", task.strategy);
+    Failure::new(FailureKind::Query, what, "")
+        .hint("look at the logs of the workers: is their memory limit too low?")
 }

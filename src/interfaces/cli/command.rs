@@ -84,11 +84,11 @@ pub(super) enum Command {
     /// Warm portions of runs that other processes started with --workers
     ///
     /// Takes portions from a queue in the cache, of every run with the same prefix, until stopped. It needs
-    /// the definitions, variables and database of the run; what is written, and for how long, is the run's
-    /// choice. Any number of workers may run, on any machines, and come and go during a run.
+    /// the definitions, variables and database of the run. The run decides what is written, and for how
+    /// long. Any number of workers may run, on any machines, and come and go during a run.
     ///
-    /// Exit code: 0 when stopped or idle · 4 a run warms with other definitions or another database · 5 database and 6
-    /// cache unreachable.
+    /// Exit code: 0 when stopped or idle · 3 a portion could not be verified · 4 a run uses other definitions,
+    /// another database or another version · 5 database and 6 cache unreachable · 7 refused.
     Worker(WorkerArgs),
     /// List earlier runs, show one, or compare two
     ///

@@ -100,7 +100,7 @@ fn footer(record: &RunRecord, verbose: bool) -> String {
     lines.extend(unverified_line(counts).map(|text| format!("✗ {text}")));
     lines.extend(record.strategies.iter().filter_map(read_line));
     lines.extend(record.pace.as_ref().and_then(pace_line));
-    if let Some(workers) = record.workers {
+    if let Some(workers) = record.workers.filter(|workers| *workers > 0) {
         lines.push(format!("warmed by {}", counted(workers, "worker")));
     }
     if counts.resumed > 0 {

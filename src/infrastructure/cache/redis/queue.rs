@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::streams::{
-    StreamAutoClaimReply, StreamPendingCountReply, StreamRangeReply, StreamReadReply,
+    StreamClaimReply, StreamId, StreamPendingCountReply, StreamRangeReply, StreamReadReply,
 };
 use redis::{Pipeline, RedisResult, Value as Reply};
 
@@ -56,8 +56,9 @@ impl RedisCache {
         }
         let make = |pipe: &mut Pipeline| {
             pipe.cmd("XGROUP").arg("CREATE").arg(stream).arg(GROUP).arg(0).arg("MKSTREAM");
+            pipe.cmd("PEXPIRE").arg(stream).arg(millis(UNUSED));
         };
-        let made = self.ask_about(key, 1, make).await?.pop();
+        let made = self.ask_about(key, 2, make).await?.into_iter().next();
         // Otherwise another worker was faster.
         if !is(&made, "BUSYGROUP") {
             self.answer(made)?;
@@ -65,18 +66,28 @@ impl RedisCache {
         self.one(key, add).await
     }
 
+    /// The first portion that was given back, or not kept for `lost`.
     async fn take_lost(
         &self,
         stream: &str,
         worker: &str,
         lost: Duration,
     ) -> Answer<Option<TakenPortion>> {
-        let claim = |pipe: &mut Pipeline| {
-            pipe.cmd("XAUTOCLAIM").arg(stream).arg(GROUP).arg(worker).arg(millis(lost));
-            pipe.arg(0).arg("COUNT").arg(1);
+        let lost = millis(lost);
+        let first = |pipe: &mut Pipeline| {
+            pipe.cmd("XPENDING").arg(stream).arg(GROUP).arg("IDLE").arg(lost);
+            pipe.arg("-").arg("+").arg(1);
         };
-        let claimed: StreamAutoClaimReply = read(self.of_group(stream, claim).await?)?;
-        Ok(claimed.claimed.into_iter().next().and_then(taken))
+        let pending: StreamPendingCountReply = read(self.of_group(stream, first).await?)?;
+        let Some(entry) = pending.ids.first() else {
+            return Ok(None);
+        };
+        let claim = |pipe: &mut Pipeline| {
+            pipe.cmd("XCLAIM").arg(stream).arg(GROUP).arg(worker).arg(lost).arg(&entry.id);
+        };
+        let claimed: StreamClaimReply = read(self.of_group(stream, claim).await?)?;
+        let lost_by = entry.times_delivered as u64;
+        Ok(claimed.ids.into_iter().next().and_then(|entry| taken(entry, lost_by)))
     }
 }
 
@@ -93,23 +104,23 @@ fn read<T: redis::FromRedisValue>(reply: Reply) -> Answer<T> {
     })
 }
 
-fn taken(entry: redis::streams::StreamId) -> Option<TakenPortion> {
+fn taken(entry: StreamId, lost_by: u64) -> Option<TakenPortion> {
     let portion = entry.get("p")?;
-    Some(TakenPortion { id: entry.id, portion })
+    Some(TakenPortion { id: entry.id, portion, lost_by })
 }
 
 #[async_trait]
 impl PortionQueue for RedisCache {
-    async fn announce(&self, run: &QueueOf<'_>, order: &[u8], ttl: Duration) -> Answer<()> {
-        let key = namespace::order(run.prefix, run.run_id);
+    async fn announce(&self, run: &QueueOf<'_>, announcement: &[u8], ttl: Duration) -> Answer<()> {
+        let key = namespace::announcement(run.prefix, run.run_id);
         let set = |pipe: &mut Pipeline| {
-            pipe.cmd("SET").arg(&key).arg(order).arg("PX").arg(millis(ttl));
+            pipe.cmd("SET").arg(&key).arg(announcement).arg("PX").arg(millis(ttl));
         };
         self.one(key.as_bytes(), set).await.map(drop)
     }
 
-    async fn order(&self, run: &QueueOf<'_>) -> Answer<Option<Vec<u8>>> {
-        let key = namespace::order(run.prefix, run.run_id);
+    async fn announced(&self, run: &QueueOf<'_>) -> Answer<Option<Vec<u8>>> {
+        let key = namespace::announcement(run.prefix, run.run_id);
         let reply = self.one(key.as_bytes(), |pipe| {
             pipe.cmd("GET").arg(&key);
         });
@@ -117,22 +128,26 @@ impl PortionQueue for RedisCache {
     }
 
     async fn withdraw(&self, run: &QueueOf<'_>) -> Answer<()> {
-        let keys =
-            [namespace::order(run.prefix, run.run_id), namespace::answers(run.prefix, run.run_id)];
+        let keys = [
+            namespace::announcement(run.prefix, run.run_id),
+            namespace::answers(run.prefix, run.run_id),
+        ];
         let delete = |pipe: &mut Pipeline| {
             pipe.cmd("DEL").arg(&keys);
         };
         self.one(keys[0].as_bytes(), delete).await.map(drop)
     }
 
-    async fn offer(&self, run: &QueueOf<'_>, portion: &[u8]) -> Answer<()> {
+    async fn offer(&self, run: &QueueOf<'_>, portion: &[u8]) -> Answer<String> {
         let stream = namespace::portions(run.prefix);
         let add = |pipe: &mut Pipeline| {
             pipe.cmd("XADD").arg(&stream).arg("*").arg("p").arg(portion);
             pipe.cmd("PEXPIRE").arg(&stream).arg(millis(UNUSED));
         };
         let mut replies = self.ask_about(stream.as_bytes(), 2, add).await?.into_iter();
-        replies.try_for_each(|reply| self.answer(Some(reply)).map(drop))
+        let id = self.answer(replies.next())?;
+        self.answer(replies.next())?;
+        read(id)
     }
 
     async fn take(
@@ -154,12 +169,12 @@ impl PortionQueue for RedisCache {
         let reply = self.of_group(&stream, next).await?;
         let found: Option<StreamReadReply> = read(reply)?;
         let entries = found.into_iter().flat_map(|found| found.keys).flat_map(|key| key.ids);
-        Ok(entries.into_iter().next().and_then(taken))
+        Ok(entries.into_iter().next().and_then(|entry| taken(entry, 0)))
     }
 
     async fn keep(&self, run: &QueueOf<'_>, worker: &str, id: &str) -> Answer<bool> {
         let stream = namespace::portions(run.prefix);
-        let keys = [&stream, &namespace::order(run.prefix, run.run_id)];
+        let keys = [&stream, &namespace::announcement(run.prefix, run.run_id)];
         let args = [GROUP.as_bytes(), worker.as_bytes(), id.as_bytes()];
         self.run_script(KEEP, &keys.map(String::as_str), &args).await
     }
@@ -173,7 +188,7 @@ impl PortionQueue for RedisCache {
     ) -> Answer<bool> {
         let keys = [
             &namespace::portions(run.prefix),
-            &namespace::order(run.prefix, run.run_id),
+            &namespace::announcement(run.prefix, run.run_id),
             &namespace::answers(run.prefix, run.run_id),
         ];
         let left = millis(LEFT).to_string();
@@ -185,10 +200,12 @@ impl PortionQueue for RedisCache {
         &self,
         run: &QueueOf<'_>,
         worker: &str,
-        TakenPortion { id, portion }: &TakenPortion,
+        id: &str,
+        is_untouched: bool,
     ) -> Answer<()> {
         let stream = namespace::portions(run.prefix);
-        let args = [GROUP.as_bytes(), worker.as_bytes(), id.as_bytes(), portion];
+        let lost_by = if is_untouched { b"0" } else { b"1" };
+        let args = [GROUP.as_bytes(), worker.as_bytes(), id.as_bytes(), lost_by];
         self.run_script(GIVE_BACK, &[&stream], &args).await.map(drop)
     }
 
@@ -203,12 +220,13 @@ impl PortionQueue for RedisCache {
             let delete = |pipe: &mut Pipeline| {
                 pipe.cmd("XDEL").arg(&key).arg(&ids);
             };
-            self.one(key.as_bytes(), delete).await?;
+            // Those that stay are known when they come again.
+            let _ = self.one(key.as_bytes(), delete).await;
         }
         Ok(found.ids.iter().filter_map(|entry| entry.get("a")).collect())
     }
 
-    async fn is_attended(&self, prefix: &str, within: Duration) -> Answer<bool> {
+    async fn has_active_worker(&self, prefix: &str, within: Duration) -> Answer<bool> {
         let stream = namespace::portions(prefix);
         let reply = self.of_group(&stream, |pipe| {
             pipe.cmd("XPENDING").arg(&stream).arg(GROUP).arg("-").arg("+").arg(LOOKED_AT);
@@ -218,12 +236,16 @@ impl PortionQueue for RedisCache {
         Ok(idle.any(|idle| idle < millis(within)))
     }
 
-    async fn unanswered(&self, prefix: &str) -> Answer<u64> {
+    async fn are_open(&self, prefix: &str, ids: &[String]) -> Answer<Vec<bool>> {
         let stream = namespace::portions(prefix);
-        let reply = self.one(stream.as_bytes(), |pipe| {
-            pipe.cmd("XLEN").arg(&stream);
-        });
-        read(reply.await?)
+        let look = |pipe: &mut Pipeline| {
+            for id in ids {
+                pipe.cmd("XRANGE").arg(&stream).arg(id).arg(id);
+            }
+        };
+        let replies = self.ask_about(stream.as_bytes(), ids.len(), look).await?;
+        let is_there = |reply| read::<StreamRangeReply>(self.answer(Some(reply))?);
+        replies.into_iter().map(|reply| Ok(!is_there(reply)?.ids.is_empty())).collect()
     }
 
     async fn leave(&self, prefix: &str, worker: &str) -> Answer<()> {

@@ -1,4 +1,4 @@
-//! A portion that a worker owns, and the task that keeps it.
+//! A portion that a worker owns, and what keeps it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,16 +15,20 @@ use crate::domain::sync::lock;
 const KEEP_EVERY: Duration = Duration::from_secs(2);
 const KEEP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whoever has not kept a portion for this long writes nothing: it may be somebody else's soon.
+/// Whoever has not kept a portion for this long has lost it: it may be somebody else's soon.
 const SAFE: Duration = Duration::from_secs(7);
 const _: () = assert!(SAFE.as_secs() < LEASE.as_secs());
 
+/// Between two looks at the clock.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 /// Keeps a portion until it is dropped.
-pub(super) struct Duty {
+pub(super) struct Heartbeat {
     lease: Arc<Lease>,
-    keeping: JoinSet<()>,
+    _beating: JoinSet<()>,
 }
 
+/// The right to write a portion. What is lost stays lost.
 pub(super) struct Lease {
     /// When it was kept last.
     kept: Mutex<Instant>,
@@ -34,25 +38,35 @@ pub(super) struct Lease {
 impl Lease {
     /// Whether the portion is still the worker's, as far as it knows.
     pub(super) fn is_ours(&self) -> bool {
-        !self.is_lost.load(Ordering::Acquire) && lock(&self.kept).elapsed() < SAFE
+        if lock(&self.kept).elapsed() >= SAFE {
+            self.is_lost.store(true, Ordering::Release);
+        }
+        !self.is_lost.load(Ordering::Acquire)
+    }
+
+    /// Waits until it is lost.
+    pub(super) async fn lost(&self) {
+        while self.is_ours() {
+            sleep(LOOK_EVERY).await;
+        }
     }
 }
 
-impl Duty {
-    /// `taken`: when it was taken.
-    pub(super) fn keep(
+impl Heartbeat {
+    /// `since`: when the portion was taken.
+    pub(super) fn start(
         cache: &Arc<dyn Cache>,
         (prefix, run_id): (&str, &str),
         worker: &str,
         portion: &TakenPortion,
-        taken: Instant,
+        since: Instant,
     ) -> Self {
-        let lease = Arc::new(Lease { kept: Mutex::new(taken), is_lost: AtomicBool::new(false) });
+        let lease = Arc::new(Lease { kept: Mutex::new(since), is_lost: AtomicBool::new(false) });
         let (cache, worker, id) = (Arc::clone(cache), worker.to_owned(), portion.id.clone());
         let (prefix, run_id) = (prefix.to_owned(), run_id.to_owned());
-        let mut keeping = JoinSet::new();
+        let mut beating = JoinSet::new();
         let held = Arc::clone(&lease);
-        keeping.spawn(async move {
+        beating.spawn(async move {
             let run = QueueOf { prefix: &prefix, run_id: &run_id };
             let Some(queue) = cache.queue() else { return };
             loop {
@@ -66,15 +80,10 @@ impl Duty {
                 }
             }
         });
-        Self { lease, keeping }
+        Self { lease, _beating: beating }
     }
 
     pub(super) fn lease(&self) -> &Arc<Lease> {
         &self.lease
-    }
-
-    /// Keeps it no longer.
-    pub(super) fn end(mut self) {
-        self.keeping.abort_all();
     }
 }

@@ -1,28 +1,29 @@
-//! What a run asks of its workers, and a portion as it travels.
+//! What a run announces to workers, and a portion as it travels.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::application::pace::PaceLimits;
 use crate::application::ports::{Mode, PortionAsk};
 use crate::application::run_state::options::{Options, ShapeGuard};
 use crate::application::run_state::plan::RunPlan;
 use crate::domain::portion::TableState;
 
-/// What a run asks of its workers.
+/// What a run announces to workers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Order {
+pub(super) struct Announcement {
     /// Identifies the database.
     pub origin: Option<String>,
     /// What its strategies store, by their names: another definition or another version of the tool
     /// has another fingerprint.
     pub strategies: Vec<(String, Option<String>)>,
-    options: OrderOptions,
+    options: WriteChoices,
 }
 
 /// The options that decide what is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct OrderOptions {
+struct WriteChoices {
     batch_size: usize,
     default_ttl: Duration,
     ttl_jitter: f64,
@@ -30,15 +31,17 @@ struct OrderOptions {
     skip_identical: bool,
     verify_writes: bool,
     shape: ShapeGuard,
+    /// A worker's share.
+    bytes_rate: Option<u64>,
 }
 
-impl Order {
-    pub fn new(plan: &RunPlan, origin: Option<String>) -> Self {
+impl Announcement {
+    pub(super) fn new(plan: &RunPlan, origin: Option<String>) -> Self {
         let options = &plan.options;
         Self {
             origin,
             strategies: fingerprints(plan),
-            options: OrderOptions {
+            options: WriteChoices {
                 batch_size: options.batch_size,
                 default_ttl: options.default_ttl,
                 ttl_jitter: options.ttl_jitter,
@@ -46,13 +49,14 @@ impl Order {
                 skip_identical: options.skip_identical,
                 verify_writes: options.verify_writes,
                 shape: options.shape,
+                bytes_rate: options.pace.bytes_rate.map(|rate| share(rate, options.workers)),
             },
         }
     }
 
     /// A worker's options, with the run's where they decide what is written.
-    pub fn options(&self, own: &Options) -> Options {
-        let OrderOptions { default_ttl, ttl_jitter, mode, shape, .. } = self.options;
+    pub(super) fn options(&self, own: &Options) -> Options {
+        let WriteChoices { default_ttl, ttl_jitter, mode, shape, .. } = self.options;
         Options {
             batch_size: self.options.batch_size,
             default_ttl,
@@ -61,9 +65,19 @@ impl Order {
             skip_identical: self.options.skip_identical,
             verify_writes: self.options.verify_writes,
             shape,
+            pace: PaceLimits {
+                rate: own.pace.rate,
+                bytes_rate: own.pace.bytes_rate.into_iter().chain(self.options.bytes_rate).min(),
+                ..PaceLimits::default()
+            },
             ..own.clone()
         }
     }
+}
+
+/// What one of several workers gets of a rate.
+pub(super) fn share(rate: u64, workers: Option<u64>) -> u64 {
+    (rate / workers.unwrap_or(1).max(1)).max(1)
 }
 
 /// What each strategy of a plan stores, and how.
@@ -79,7 +93,7 @@ pub(super) fn fingerprints(plan: &RunPlan) -> Vec<(String, Option<String>)> {
 
 /// A portion as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parcel {
+pub(super) struct Task {
     pub run_id: String,
     /// What its answer is known by.
     pub ticket: u64,
@@ -91,8 +105,8 @@ pub struct Parcel {
     pub rate: Option<u64>,
 }
 
-impl Parcel {
-    pub fn ask(&self) -> PortionAsk {
+impl Task {
+    pub(super) fn ask(&self) -> PortionAsk {
         let Self { from, to, state, .. } = *self;
         PortionAsk { strategy: self.strategy.clone(), from, to, state }
     }
