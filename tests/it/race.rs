@@ -16,8 +16,8 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -371,11 +371,17 @@ impl Target {
             Self::Embedded(_) => {
                 let runtime = runtime();
                 let file = self.url();
-                let connection = runtime.block_on(SqliteConnection::connect(&file)).unwrap();
+                let connection = runtime.block_on(patient(&file));
                 Connected::Embedded(runtime, connection)
             }
         }
     }
+}
+
+/// A connection that waits for others as long as a busy machine takes.
+async fn patient(url: &str) -> SqliteConnection {
+    let options = url.parse::<SqliteConnectOptions>().unwrap();
+    options.busy_timeout(Duration::from_mins(1)).connect().await.unwrap()
 }
 
 /// An application's connection with its cache.
@@ -501,7 +507,7 @@ impl Session {
             Dialect::Postgres => Self::Postgres(PgConnection::connect(&url).await.unwrap()),
             Dialect::MySql => Self::MySql(MySqlConnection::connect(&url).await.unwrap()),
             Dialect::Sqlite => {
-                let mut connection = SqliteConnection::connect(&database.url()).await.unwrap();
+                let mut connection = patient(&database.url()).await;
                 connection.execute("PRAGMA busy_timeout = 20000").await.unwrap();
                 Self::Sqlite(connection)
             }
