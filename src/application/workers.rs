@@ -2,8 +2,8 @@
 //!
 //! The run hands out portions in a queue in the cache and counts what comes back, as if it had written
 //! it. A worker reads, writes and verifies a portion as a run would. A worker keeps its portion while it
-//! works on it. One that does not keep it for [`LEASE`] has lost it to another: it writes nothing more,
-//! verifies what it has written, and cannot answer.
+//! works on it. One that does not keep it for ten seconds has lost it to another: it starts no further
+//! write, verifies what it has written, and cannot answer.
 
 pub mod answer;
 pub mod crew;
