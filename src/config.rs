@@ -59,6 +59,8 @@ pub struct Config {
     pub cache_ca: Option<PathBuf>,
     pub cache_cert: Option<PathBuf>,
     pub cache_key: Option<PathBuf>,
+    /// Where its nodes are reached: `ANNOUNCED=REACHABLE`.
+    pub cache_nodes: Vec<String>,
     /// The time zone of sessions with the database.
     pub session_timezone: SessionZone,
     pub prefix: String,
@@ -158,6 +160,7 @@ impl Config {
             cache_url,
             session_timezone: connection.session_timezone(),
             prefix: connection.prefix(),
+            cache_nodes: connection.cache_node(),
             contexts: connection.contexts(),
             cache_ca: connection.cache_ca,
             cache_cert: connection.cache_cert,

@@ -54,6 +54,9 @@ settings! {
         /// Private key (PEM) of the client certificate
         #[arg(long, global = true, hide_short_help = true, value_name = "FILE", env = "SHOPWARM_CACHE_KEY", value_hint = ValueHint::FilePath)]
         cache_key: PathBuf,
+        /// Where a node is reached that a cluster or sentinels announce elsewhere; repeatable
+        #[arg(long, global = true, hide_short_help = true, value_name = "ANNOUNCED=REACHABLE", env = "SHOPWARM_CACHE_NODE", value_delimiter = ',')]
+        cache_node: Vec<String> = Vec::new(),
         /// Time zone of database sessions (for NOW(), CURDATE() in definitions)
         #[arg(long, global = true, hide_short_help = true, allow_hyphen_values = true, value_name = "ZONE", env = "SHOPWARM_SESSION_TIMEZONE")]
         session_timezone: SessionZone = SessionZone::default(),

@@ -73,6 +73,7 @@ pub(super) fn cache_options(config: &Config) -> cache::ConnectOptions {
         ca: config.cache_ca.clone(),
         cert: config.cache_cert.clone(),
         key: config.cache_key.clone(),
+        nodes: config.cache_nodes.clone(),
         fresh_url: config.cache_url.as_ref().and_then(|url| url.fresh().cloned()),
     }
 }

@@ -361,3 +361,28 @@ fn what_does_not_fit_a_cluster_is_said() {
     cluster.cli(0, &["ACL", "SETUSER", "warm", "-cluster|slots"]);
     refused(url, 7, &["+cluster|slots"]);
 }
+
+/// As behind NAT, or in containers, seen from outside.
+#[test]
+fn nodes_are_reached_where_the_operator_says() {
+    let announced = ["--cluster-announce-hostname", "node.invalid"];
+    let preferred = ["--cluster-preferred-endpoint-type", "hostname"];
+    let cluster = RedisCluster::start_with(3, 0, &[announced, preferred].concat(), None);
+    until("all know the names", || {
+        (0..3).all(|node| {
+            cluster.cli(node, &["CLUSTER", "SLOTS"]).matches("node.invalid").count() >= 3
+        })
+    });
+    let (_dir, contexts) = bulk(&[3000]);
+    let database = Sqlite::database();
+    let run =
+        |arguments: &str| warm(&contexts, database.url(), cluster.url()).args(arguments).run();
+    let lost = calm(run("")).expect(6);
+    let said = format!("{}{}", lost.stdout, lost.stderr);
+    assert!(said.contains("its cluster announces node.invalid:"), "{said}");
+    assert!(said.contains("--cache-node node.invalid:"), "{said}");
+    let found = calm(run("--cache-node node.invalid=127.0.0.1")).expect(0);
+    assert_eq!(found.json()["outcome"], "complete");
+    let wrong = calm(run("--cache-node 10.0.0.1")).expect(4).stderr;
+    assert!(wrong.contains("it looks like ANNOUNCED=REACHABLE"), "{wrong}");
+}

@@ -25,6 +25,7 @@ mod node;
 mod parts;
 mod peer;
 mod queue;
+mod reach;
 mod read;
 mod reply;
 mod requests;
@@ -76,6 +77,7 @@ pub(super) struct RedisCache {
 /// # Errors
 /// The URL or a certificate is not valid.
 pub(super) fn check_url(url: &str, options: &ConnectOptions) -> Result<(), Failure> {
+    reach::Reach::new(&options.nodes)?;
     address::Address::parse(url, options).map(drop)
 }
 

@@ -22,6 +22,8 @@ pub struct ConnectOptions {
     pub cert: Option<PathBuf>,
     /// Private key of `cert`.
     pub key: Option<PathBuf>,
+    /// Where servers are reached that a cluster or sentinels announce: `ANNOUNCED=REACHABLE`.
+    pub nodes: Vec<String>,
     /// Gives the URL again, if its password may change.
     pub fresh_url: Option<FreshUrl>,
 }

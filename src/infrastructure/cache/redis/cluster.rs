@@ -17,6 +17,7 @@ use super::map::Map;
 use super::node::Node;
 use super::parts::Picks;
 use super::peer::other_kind;
+use super::reach::Reach;
 use super::reply::{info_line, items, setting, text};
 use super::sign_in::SignIn;
 use super::slots::SLOTS;
@@ -41,6 +42,7 @@ pub(super) struct Cluster {
     /// Connection settings of nodes.
     seed: ConnectionInfo,
     sign_in: SignIn,
+    reach: Reach,
     give_up_after: Duration,
     nodes: StdMutex<HashMap<String, Arc<Node>>>,
     map: RwLock<Map>,
@@ -55,13 +57,14 @@ impl Cluster {
     pub(super) async fn connect(
         nodes: Vec<ConnectionInfo>,
         sign_in: &SignIn,
+        reach: &Reach,
     ) -> Result<Self, Failure> {
         let mut first = None;
         for info in nodes {
             let node = Node::new(info, sign_in.clone(), CONNECTIONS, GIVE_UP)?;
             match node.greet().await {
                 Ok(greeting) if greeting.mode == ServerMode::Cluster => {
-                    return Self::of(node).await;
+                    return Self::of(node, reach).await;
                 }
                 Ok(_) => {
                     let hint = "write redis:// (rediss:// with TLS) for a single server";
@@ -78,7 +81,7 @@ impl Cluster {
     }
 
     /// The cluster of a node.
-    pub(super) async fn of(mut node: Node) -> Result<Self, Failure> {
+    pub(super) async fn of(mut node: Node, reach: &Reach) -> Result<Self, Failure> {
         let timeout = node.glance_at(&["CONFIG", "GET", "cluster-node-timeout"]).await;
         let millis = match timeout {
             Ok(reply) => setting(reply, "cluster-node-timeout"),
@@ -92,6 +95,7 @@ impl Cluster {
         let cluster = Self {
             seed: node.peer.info.clone(),
             sign_in: node.sign_in.clone(),
+            reach: reach.clone(),
             give_up_after: node.health.give_up_after,
             nodes: StdMutex::default(),
             map: RwLock::default(),
@@ -107,13 +111,15 @@ impl Cluster {
     /// The node at an address; connects on first use.
     fn node(&self, host: &str, port: u16) -> Result<Arc<Node>, Failure> {
         let mut nodes = lock(&self.nodes);
-        let place = format!("{host}:{port}");
+        let (reached, at) = self.reach.place(host, port);
+        let place = format!("{reached}:{at}");
         if let Some(node) = nodes.get(&place) {
             return Ok(Arc::clone(node));
         }
-        let info = neighbour(&self.seed, host, port);
-        let node =
-            Arc::new(Node::new(info, self.sign_in.clone(), CONNECTIONS, self.give_up_after)?);
+        let info = neighbour(&self.seed, &reached, at);
+        let mut node = Node::new(info, self.sign_in.clone(), CONNECTIONS, self.give_up_after)?;
+        node.peer.announced = Some(format!("{host}:{port}"));
+        let node = Arc::new(node);
         if let Some(known) = nodes.values().next() {
             node.set_longest_value(known.longest_value());
         }

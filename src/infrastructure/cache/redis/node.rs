@@ -77,7 +77,7 @@ impl Node {
     ) -> Result<Self, Failure> {
         let client = Client::open(info).map_err(|_| invalid_url("it cannot be parsed"))?;
         Ok(Self {
-            peer: Peer { info: client.get_connection_info().clone() },
+            peer: Peer { info: client.get_connection_info().clone(), announced: None },
             sign_in,
             health: Health::new(give_up_after),
             lines: (0..connections).map(|_| Line::default()).collect(),

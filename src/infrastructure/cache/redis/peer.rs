@@ -20,6 +20,8 @@ pub(super) const MAKE_ROOM: &str =
 
 pub(super) struct Peer {
     pub info: ConnectionInfo,
+    /// The address by which its cluster knows it, if it was learnt from there.
+    pub announced: Option<String>,
 }
 
 impl Peer {
@@ -66,6 +68,13 @@ impl Peer {
             "check that it is running and uses TLS on this port (redis:// is without TLS), and that its certificate is trusted"
         } else {
             "check that it is running, that it has connections left (maxclients), and whether it requires TLS (rediss://)"
+        };
+        let hint = match &self.announced {
+            Some(announced) => format!(
+                "its cluster announces {announced}: if this host reaches it elsewhere, use --cache-node \
+                 {announced}=HOST:PORT; otherwise {hint}"
+            ),
+            None => hint.to_owned(),
         };
         Failure::new(
             FailureKind::CacheUnreachable,

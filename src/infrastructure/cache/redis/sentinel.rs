@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use super::address::{SentinelAddress, neighbour};
 use super::node::{CONNECTIONS, Node};
 use super::peer::other_kind;
+use super::reach::Reach;
 use super::reply::{Replies, pipe, shown, words};
 use super::sign_in::SignIn;
 use super::wait::{GIVE_UP, Wait};
@@ -35,6 +36,7 @@ pub(super) struct Sentinels {
     /// Credentials for the primary.
     primary: ConnectionInfo,
     sign_in: SignIn,
+    reach: Reach,
     give_up_after: Duration,
     current: StdMutex<Option<Arc<Node>>>,
     refreshed: Mutex<Option<Instant>>,
@@ -57,6 +59,7 @@ impl Sentinels {
     pub(super) async fn connect(
         address: SentinelAddress,
         sign_in: SignIn,
+        reach: Reach,
     ) -> Result<Self, Failure> {
         let sentinels = address.sentinels.into_iter();
         let sentinels = sentinels.map(|info| Node::new(info, SignIn::default(), 1, GIVE_UP));
@@ -65,6 +68,7 @@ impl Sentinels {
             sentinels: sentinels.collect::<Result<_, _>>()?,
             primary: address.primary,
             sign_in,
+            reach,
             give_up_after: GIVE_UP + DOWN_AFTER,
             current: StdMutex::default(),
             refreshed: Mutex::default(),
@@ -100,20 +104,24 @@ impl Sentinels {
 
     /// Switches to the primary that the sentinels name, if it really is a primary.
     async fn install(&self, word: &Word) -> Result<(), Failure> {
+        let (host, port) = self.reach.place(&word.host, word.port);
         let is_current = || {
             let current = lock(&self.current);
-            let info = neighbour(&self.primary, &word.host, word.port);
+            let info = neighbour(&self.primary, &host, port);
             current.as_ref().is_some_and(|node| *node.peer.info.addr() == *info.addr())
         };
         if is_current() {
             return Ok(());
         }
-        let info = neighbour(&self.primary, &word.host, word.port);
+        let info = neighbour(&self.primary, &host, port);
         let node = Node::new(info, self.sign_in.clone(), CONNECTIONS, self.give_up_after)?;
         let greeting = node.greet().await.map_err(|mut failure| {
             if failure.kind == FailureKind::CacheUnreachable {
                 failure.hint = Some(format!(
-                    "the sentinels name it as the primary of {}; check that this host can reach it",
+                    "the sentinels name {}:{} as the primary of {}; check that this host can reach it, or \
+                     say where with --cache-node {0}:{1}=HOST:PORT",
+                    word.host,
+                    word.port,
                     shown(&self.name)
                 ));
             }

@@ -10,6 +10,7 @@ use super::cluster::Cluster;
 use super::greeting::ServerMode;
 use super::node::{CONNECTIONS, Node};
 use super::parts::Picks;
+use super::reach::Reach;
 use super::sentinel::{Sentinels, not_a_server};
 use super::sign_in::SignIn;
 use super::wait::GIVE_UP;
@@ -26,20 +27,20 @@ impl Servers {
     /// # Errors
     /// None of them can be reached, or they do not match the URL.
     pub(super) async fn connect(url: &str, options: &ConnectOptions) -> Result<Self, Failure> {
-        let sign_in = SignIn::new(options);
+        let (sign_in, reach) = (SignIn::new(options), Reach::new(&options.nodes)?);
         let info = match Address::parse(url, options)? {
             Address::Cluster(nodes) => {
-                return Ok(Self::Cluster(Cluster::connect(nodes, &sign_in).await?));
+                return Ok(Self::Cluster(Cluster::connect(nodes, &sign_in, &reach).await?));
             }
             Address::Sentinel(address) => {
-                return Ok(Self::Sentinels(Sentinels::connect(address, sign_in).await?));
+                return Ok(Self::Sentinels(Sentinels::connect(address, sign_in, reach).await?));
             }
             Address::One(info) => info,
         };
         let node = Node::new(info, sign_in, CONNECTIONS, GIVE_UP)?;
         match node.greet().await?.mode {
             ServerMode::Alone => Ok(Self::One(Arc::new(node))),
-            ServerMode::Cluster => Ok(Self::Cluster(Cluster::of(node).await?)),
+            ServerMode::Cluster => Ok(Self::Cluster(Cluster::of(node, &reach).await?)),
             ServerMode::Sentinel => Err(not_a_server(&node).await),
         }
     }
