@@ -81,7 +81,7 @@ pub(super) enum Command {
     /// Exit code: 0 if all runs finished before it ended · 143 or 130 when a run had to be
     /// stopped · 4 configuration, or a public address without a token.
     Serve(SettingsArgs),
-    /// Warm portions of runs that other processes started with --workers
+    /// Warm portions for runs that use --workers
     ///
     /// Takes portions from a queue in the cache, of every run with the same prefix, until stopped. It needs
     /// the definitions, variables and database of the run. The run decides what is written, and for how
