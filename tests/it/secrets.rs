@@ -345,6 +345,7 @@ fn arguments(command: &str) -> &'static str {
         "warmup keys" | "keys get" => "Product:id:prod-0001",
         "completions" => "bash",
         "init" => "made",
+        "worker" => "--idle-exit 500ms",
         _ => "",
     }
 }
@@ -469,6 +470,7 @@ fn no_command_shows_a_secret() {
             "list" => &["LRANGE", key, "0", "-1"],
             "zset" => &["ZRANGE", key, "0", "-1"],
             "string" => &["GET", key],
+            "stream" => &["XRANGE", key, "-", "+"],
             other => panic!("{key} is a {other}"),
         };
         let value = vault.redis.cli(read);
