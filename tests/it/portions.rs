@@ -47,6 +47,18 @@ fn what_moves_to_places_that_are_read_later_is_given_once() {
     assert_eq!(total(&run, "warmed"), ROWS, "{}", run.stdout);
 }
 
+/// As `init` writes it.
+#[test]
+fn a_version_from_xmin_goes_in_portions() {
+    let shop = shop();
+    shop.define("'items'", "SELECT id, v, xmin::text AS _version FROM items");
+    let said = shop.diagnosis("items");
+    assert!(said.contains("in portions"), "{said}");
+    shop.define("'items'", "SELECT id, v, xmax::text AS locked FROM items");
+    let said = shop.diagnosis("items");
+    assert!(said.contains("in one stream"), "what a lock changes: {said}");
+}
+
 /// Without a version, and though no index knows the keys: what is overtaken before its portion is
 /// verified does not stay.
 #[test]

@@ -77,11 +77,13 @@ impl RunPlan {
             in_portions: (!options.lists_keys && options.sample.is_none()).then(|| Dividing {
                 readers: options.readers,
                 // At a low rate a large portion would be written for long before it is verified.
-                max_rows: self
-                    .pace
-                    .now()
-                    .rate
-                    .map_or(u64::MAX, |rate| (rate / shares).max(FEW_ROWS.min(rate))),
+                max_rows: self.pace.now().rate.map_or(u64::MAX, |rate| {
+                    match self.options.workers {
+                        None => rate,
+                        // A worker has two at a time, and a run that ends loses what is under way.
+                        Some(_) => (rate / shares / 4).max(FEW_ROWS.min(rate)),
+                    }
+                }),
                 finished,
                 workers: self.workers.get().map(Arc::clone),
             }),

@@ -103,10 +103,10 @@ settings! {
         /// Only plain queries are read in portions.
         #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_READERS")]
         readers: Count<4> = Count::new(1),
-        /// Have this many `shopwarm worker` processes read and write the portions
+        /// Leave reading and writing to about this many `shopwarm worker` processes, which you start
         ///
-        /// They may run on other machines. --rate and --gentle are for all of them together. The run waits up to
-        /// --wait, or a minute, for the first one.
+        /// They may run on other machines. --rate and --gentle hold for all of them together. A strategy fails if
+        /// no worker takes a portion for a minute, or for --wait.
         #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_WORKERS")]
         workers: Count<1000>,
         /// How long to wait for the database's next answer

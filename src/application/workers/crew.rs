@@ -1,6 +1,6 @@
 //! The run's side: hands portions out and waits for the answers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -40,14 +40,15 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How long the end of a run waits for the cache.
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
-const UNUSED: &str = "no worker was needed: nothing of this run is read in portions";
+const UNUSED: &str =
+    "no worker took part: nothing of this run is read in portions (`shopwarm doctor` says why)";
 const NOT_COUNTED: &str =
-    "keys that workers wrote as the run ended may be in the cache, and are not counted";
-const LOST: &str = "a worker was lost while it warmed a portion: a key that it had written and not verified may be stale if \
-                    its row was deleted at that moment (`shopwarm verify` finds it)";
+    "keys that workers wrote as the run ended are in the cache, and are not counted";
+const LOST: &str = "a worker stopped answering in the middle of a portion, which was warmed again: a key that it had just \
+                    written may remain if its row was deleted at that moment (`shopwarm dry-run --orphans` finds it)";
 
 /// Portions per worker that are handed out.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 
 /// The workers of a run.
 pub struct Crew {
@@ -64,6 +65,7 @@ struct Shared {
     /// As many as the operator expects.
     expected: u64,
     patience: Duration,
+    began: Instant,
     tickets: AtomicU64,
     state: Mutex<State>,
 }
@@ -71,8 +73,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: HashMap<u64, Waiting>,
-    /// Who has answered.
-    seen: HashSet<String>,
+    /// When each worker answered last.
+    seen: HashMap<String, Instant>,
     /// Since when nobody is known to work.
     idle_since: Option<Instant>,
 }
@@ -94,14 +96,14 @@ impl Crew {
             return Ok(None);
         };
         if plan.options.mode == Mode::OnlyMissing {
-            let what = "--workers does not go together with --mode only-missing";
-            let why = "what a worker wrote before it was lost would be taken for another's";
+            let what = "--workers cannot be combined with --mode only-missing";
+            let why = "keys that a killed worker left would look as if the shop had set them";
             return Err(Failure::new(FailureKind::Usage, what, why));
         }
         if cache.queue().is_none() {
             let (what, why) = ("--workers needs Redis or Valkey", "this cache has no queue");
             return Err(Failure::new(FailureKind::Config, what, why)
-                .hint("run without --workers, or with another CACHE_URL"));
+                .hint("use a redis:// cache, or run without --workers"));
         }
         let origin = match &plan.sources {
             Some(sources) => sources.bulk.moment().await.ok().map(|moment| moment.origin),
@@ -116,6 +118,7 @@ impl Crew {
             pace: plan.pace.clone(),
             expected,
             patience: plan.options.wait.unwrap_or(PATIENCE),
+            began: Instant::now(),
             tickets: AtomicU64::new(0),
             state: Mutex::default(),
         });
@@ -139,7 +142,7 @@ impl Crew {
         let is_unused = shared.tickets.load(Ordering::Relaxed) == 0;
         match is_whole {
             true => is_unused.then(|| UNUSED.to_owned()),
-            false => (!is_unused).then(|| NOT_COUNTED.to_owned()),
+            false => (self.count() > 0).then(|| NOT_COUNTED.to_owned()),
         }
     }
 
@@ -232,7 +235,11 @@ impl Shared {
 
     /// The share of a worker in the rate of the run.
     fn rate(&self) -> Option<u64> {
-        let workers = self.expected.max(lock(&self.state).seen.len() as u64);
+        let is_here = |seen: &&Instant| seen.elapsed() < LEASE;
+        let here = lock(&self.state).seen.values().filter(is_here).count() as u64;
+        // Until all of them may have answered.
+        let workers =
+            if self.began.elapsed() < LEASE { here.max(self.expected) } else { here.max(1) };
         self.pace.now().rate.map(|rate| share(rate, Some(workers)))
     }
 
@@ -273,7 +280,7 @@ impl Shared {
         };
         let mut state = lock(&self.state);
         state.idle_since = None;
-        if state.seen.insert(worker.clone()) {
+        if state.seen.insert(worker.clone(), Instant::now()).is_none() {
             tracing::info!(worker, "a worker has joined");
         }
         if let Some(waiting) = state.waiting.remove(&ticket) {
@@ -358,8 +365,8 @@ async fn stop(mut tasks: JoinSet<()>) {
 fn nobody(patience: Duration) -> Failure {
     let what = format!("no worker has taken a portion for {}", exactly(patience));
     Failure::new(FailureKind::Query, what, "").hint(
-        "start `shopwarm worker` with the same definitions, database, cache and prefix, or run without \
-         --workers",
+        "start `shopwarm worker` with the same definitions, database, cache and prefix, or look at the logs of \
+         those that have ended",
     )
 }
 

@@ -64,7 +64,7 @@ impl Worker {
         let cache = own.plan().written_cache().filter(|cache| cache.queue().is_some()).cloned();
         let cache = cache.ok_or_else(|| {
             let (what, why) = ("a worker needs Redis or Valkey", "this cache has no queue");
-            Failure::new(FailureKind::Config, what, why).hint("use the CACHE_URL of the run")
+            Failure::new(FailureKind::Config, what, why).hint("use the redis:// cache of the run")
         })?;
         let sources = own.plan().sources.as_ref();
         let database = sources.map(|sources| Arc::clone(&sources.primary)).ok_or_else(internal)?;
@@ -102,6 +102,7 @@ impl Worker {
             ended
         };
         let ended = join_all((0..SLOTS).map(|_| slot())).await;
+        *self.job.lock().await = None;
         let left = self.queue()?.leave(self.prefix(), &self.name);
         let _ = timeout(LAST_TIMEOUT, left).await;
         ended.into_iter().collect()

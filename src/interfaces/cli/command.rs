@@ -87,7 +87,7 @@ pub(super) enum Command {
     /// the definitions, variables and database of the run. The run decides what is written, and for how
     /// long. Any number of workers may run, on any machines, and come and go during a run.
     ///
-    /// Exit code: 0 when stopped or idle · 3 a portion could not be verified · 4 a run uses other definitions,
+    /// Exit code: 0 when stopped or idle · 3 a key could not be checked after writing · 4 a run uses other definitions,
     /// another database or another version · 5 database and 6 cache unreachable · 7 refused.
     Worker(WorkerArgs),
     /// List earlier runs, show one, or compare two

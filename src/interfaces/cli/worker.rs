@@ -17,7 +17,7 @@ use crate::setup;
 pub(super) struct WorkerArgs {
     #[command(flatten)]
     run: WorkingArgs,
-    /// Exit after this long without a portion to warm
+    /// Exit after this long without a run that has portions
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_IDLE_EXIT", value_parser = parse_ttl)]
     idle_exit: Option<Duration>,
 }

@@ -10,6 +10,9 @@ use crate::domain::portion::{DrivingTable, TableState};
 
 pub(super) struct PostgresPortions;
 
+/// System columns that stay as they are until the row is written anew.
+const OF_EACH_VERSION: &str = "('xmin', 'tableoid')";
+
 /// Always true. pgpool-II, which spreads queries over standbys, sends queries that call this
 /// function to the primary.
 pub(super) const AT_THE_PRIMARY: &str = "(SELECT pg_is_in_recovery()) IS NOT NULL";
@@ -40,7 +43,8 @@ impl PortionSql for PostgresPortions {
              WHERE c.oid = {} AND c.relkind = 'r' AND NOT c.relhassubclass AND a.amname = 'heap' \
              AND has_table_privilege(c.oid, 'SELECT') \
              AND NOT EXISTS (SELECT FROM unnest({}) AS n (name) WHERE NOT EXISTS (SELECT \
-             FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND attname = n.name)) \
+             FROM pg_attribute WHERE attrelid = c.oid AND (attnum > 0 OR attname IN {OF_EACH_VERSION}) \
+             AND attname = n.name)) \
              AND NOT EXISTS (SELECT FROM pg_proc WHERE proname = ANY({}) \
              AND pronamespace <> 'pg_catalog'::regnamespace) \
              AND current_setting('server_version_num')::int >= 140000 AND {AT_THE_PRIMARY}",
