@@ -32,11 +32,29 @@ fn worker(shop: &Shop) -> Shopwarm {
 
 /// Some workers that have asked for work.
 fn workers<const N: usize>(shop: &Shop) -> [Child; N] {
-    [(); N].map(|()| {
-        let mut child = worker(shop).start();
-        read_until(&mut child, "waiting for portions");
-        child
-    })
+    [(); N].map(|()| named(shop).0)
+}
+
+/// One of them, and its name in the queue.
+fn named(shop: &Shop) -> (Child, String) {
+    let mut child = worker(shop).start();
+    let said = read_until(&mut child, "waiting for portions");
+    let name = said.split('"').nth(1).expect("a name").to_owned();
+    (child, name)
+}
+
+/// Stops a worker in the middle of a portion.
+fn stop_at_work(shop: &Shop, (worker, name): &(Child, String)) {
+    until("it has a portion", || {
+        send(worker, "STOP");
+        thread::sleep(Duration::from_millis(50));
+        let pending = ["XPENDING", "shopwarm:{portions}", "workers", "-", "+", "1", name];
+        let is_at_work = !shop.redis.cli(&pending).is_empty();
+        if !is_at_work {
+            send(worker, "CONT");
+        }
+        is_at_work
+    });
 }
 
 fn run(shop: &Shop, arguments: &str) -> Shopwarm {
@@ -98,10 +116,11 @@ fn nothing_stale_stays_of_what_workers_write() {
 #[test]
 fn a_worker_that_is_killed_costs_only_time() {
     let shop = postgres();
-    let [killed, others @ ..] = workers::<3>(&shop);
+    let (killed, others) = (named(&shop), workers::<2>(&shop));
     let run = under_way(&shop, "--workers 3");
-    send(&killed, "KILL");
-    assert_eq!(finish(killed).code, -9);
+    stop_at_work(&shop, &killed);
+    send(&killed.0, "KILL");
+    assert_eq!(finish(killed.0).code, -9);
     let run = end(run);
     whole(&shop, &run);
     let warnings = run.strategy("shop/items")["warnings"].to_string();
@@ -113,17 +132,17 @@ fn a_worker_that_is_killed_costs_only_time() {
 #[test]
 fn a_worker_that_was_stopped_finds_its_portions_gone() {
     let shop = postgres();
-    let [stopped, other] = workers::<2>(&shop);
+    let (stopped, [other]) = (named(&shop), workers(&shop));
     let run = under_way(&shop, "--workers 2");
-    send(&stopped, "STOP");
+    stop_at_work(&shop, &stopped);
     shop.database.sql("UPDATE items SET v = 7");
     hurry(&run);
     let run = calm(finish(run)).expect(0);
     // The application drops what it has changed.
     let all: Vec<u64> = (1..=ROWS).collect();
     shop.change("SELECT 1", &all);
-    send(&stopped, "CONT");
-    let said = self::stopped(stopped);
+    send(&stopped.0, "CONT");
+    let said = self::stopped(stopped.0);
     assert!(said.contains("a portion was lost"), "{said}");
     shop.is_true();
     assert_eq!(total(&run, "warmed"), ROWS, "{}", run.stdout);
