@@ -5,7 +5,7 @@
 //! works on it. One that does not keep it for ten seconds has lost it to another: it starts no further
 //! write, verifies what it has written, and cannot answer.
 
-pub mod answer;
+mod answer;
 pub mod crew;
 mod job;
 mod lease;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::faults::{calm, keys, until, warm};
 use crate::support::items::{ROWS, Shop, end, hurry, total};
 use crate::support::proxy::FaultProxy;
-use crate::support::servers::{MariaDb, Postgres, RedisCluster, Sqlite};
+use crate::support::servers::{MariaDb, Postgres, Redis, RedisCluster, Sqlite};
 use crate::support::shopwarm::{Finished, Shopwarm, file, finish, read_until, send, shopwarm};
 
 const ITEMS: &str = "[context]\nname = \"shop\"\nowns = [\"items\"]\n[strategies.items]
@@ -337,6 +337,16 @@ fn the_rate_is_that_of_the_whole_run() {
     // The first slices need not wait.
     assert!(run.json()["elapsed_ms"].as_u64() > Some(2_000), "{}", run.stdout);
     workers.into_iter().for_each(stop);
+}
+
+#[test]
+fn valkey_has_a_queue_too() {
+    let mut shop = postgres();
+    shop.redis = Redis::start_valkey(&[]);
+    let [worker] = workers(&shop);
+    let run = calm(run(&shop, "--workers 1").run()).expect(0);
+    whole(&shop, &run);
+    stop(worker);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::domain::portion::{PartOf, Portion};
 
 /// What became of a portion.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Answer {
+pub(super) struct Answer {
     pub ticket: u64,
     /// Who answers.
     pub worker: String,
@@ -25,7 +25,7 @@ pub struct Answer {
 
 /// A portion that was read.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Summary {
+pub(super) struct Summary {
     /// It is too large to be read at once; nothing was written.
     pub is_too_large: bool,
     pub rows: u64,
@@ -58,7 +58,7 @@ struct BatchSummary {
 
 /// A failure as it travels.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Told {
+pub(super) struct Told {
     kind: FailureKind,
     what: String,
     why: String,
@@ -80,7 +80,7 @@ impl From<Told> for Failure {
 
 impl Answer {
     /// As bytes, with the keys.
-    pub fn encode(&self, keys: &[u8]) -> Vec<u8> {
+    pub(super) fn encode(&self, keys: &[u8]) -> Vec<u8> {
         let mut bytes = serde_json::to_vec(self).unwrap_or_default();
         bytes.push(b'\n');
         bytes.extend_from_slice(keys);
@@ -88,7 +88,7 @@ impl Answer {
     }
 
     /// The answer, and the keys that follow it.
-    pub fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let answer = serde_json::from_slice(&bytes[..end]).ok()?;
         Some((answer, &bytes[end + 1..]))
@@ -96,18 +96,18 @@ impl Answer {
 }
 
 impl Summary {
-    pub fn too_large() -> Self {
+    pub(super) fn too_large() -> Self {
         Self { is_too_large: true, ..Self::default() }
     }
 
     /// Without its batches.
-    pub fn of(read: &ReadPortion) -> Self {
+    pub(super) fn of(read: &ReadPortion) -> Self {
         let ReadPortion { rows, bytes, took, .. } = *read;
         Self { rows, bytes, took, ..Self::default() }
     }
 
     /// Adds a batch, and its keys to `keys`.
-    pub fn add(&mut self, Sent { batch, written, .. }: &Sent, keys: &mut Vec<u8>) {
+    pub(super) fn add(&mut self, Sent { batch, written, .. }: &Sent, keys: &mut Vec<u8>) {
         let checked = &written.checked;
         let mut summary = BatchSummary {
             failed: batch.failed.clone(),
@@ -151,12 +151,12 @@ impl Summary {
     }
 
     /// How many keys were written, or left alone on purpose.
-    pub fn keys(&self) -> u64 {
+    pub(super) fn keys(&self) -> u64 {
         self.batches.iter().map(|batch| batch.outcomes.len() as u64).sum()
     }
 
     /// Adds warnings about the portion.
-    pub fn warn(&mut self, warnings: Vec<String>) {
+    pub(super) fn warn(&mut self, warnings: Vec<String>) {
         if let Some(batch) = self.batches.first_mut() {
             batch.warnings.extend(warnings);
         }
@@ -166,7 +166,11 @@ impl Summary {
     ///
     /// # Errors
     /// The answer is not whole.
-    pub fn warmed(self, portion: Portion, mut keys: &[u8]) -> Result<WarmedPortion, Failure> {
+    pub(super) fn warmed(
+        self,
+        portion: Portion,
+        mut keys: &[u8],
+    ) -> Result<WarmedPortion, Failure> {
         let last = self.batches.len().saturating_sub(1);
         let mut batches = Vec::with_capacity(self.batches.len());
         for (at, summary) in self.batches.into_iter().enumerate() {

@@ -40,8 +40,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How long the end of a run waits for the cache.
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
-const UNUSED: &str =
-    "no worker took part: nothing of this run is read in portions (`shopwarm doctor` says why)";
+const UNUSED: &str = "no worker took part: nothing of this run is read in portions (`shopwarm doctor` says why, except of --limit)";
 const NOT_COUNTED: &str =
     "keys that workers wrote as the run ended are in the cache, and are not counted";
 const LOST: &str = "a worker stopped answering in the middle of a portion, which was warmed again: a key that it had just \
@@ -72,18 +71,14 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    waiting: HashMap<u64, Waiting>,
+    /// Who waits for an answer, by its ticket.
+    waiting: HashMap<u64, oneshot::Sender<Result<Vec<u8>, Failure>>>,
+    /// The ids of unanswered portions in the queue.
+    open: HashMap<u64, String>,
     /// When each worker answered last.
     seen: HashMap<String, Instant>,
     /// Since when nobody is known to work.
     idle_since: Option<Instant>,
-}
-
-/// Somebody who waits for an answer.
-struct Waiting {
-    sender: oneshot::Sender<Result<Vec<u8>, Failure>>,
-    /// The portion's id in the queue.
-    id: Option<String>,
 }
 
 impl Crew {
@@ -106,7 +101,7 @@ impl Crew {
                 .hint("use a redis:// cache, or run without --workers"));
         }
         let origin = match &plan.sources {
-            Some(sources) => sources.bulk.moment().await.ok().map(|moment| moment.origin),
+            Some(sources) => Some(sources.primary.moment().await?.origin),
             None => None,
         };
         let announcement = serde_json::to_vec(&Announcement::new(plan, origin)).unwrap_or_default();
@@ -211,8 +206,7 @@ impl Shared {
     fn register(&self) -> (u64, oneshot::Receiver<Result<Vec<u8>, Failure>>) {
         let (sender, receiver) = oneshot::channel();
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
-        let mut state = lock(&self.state);
-        state.waiting.insert(ticket, Waiting { sender, id: None });
+        lock(&self.state).waiting.insert(ticket, sender);
         (ticket, receiver)
     }
 
@@ -221,8 +215,9 @@ impl Shared {
         let mut state = lock(&self.state);
         match offered {
             Ok(id) => {
-                if let Some(waiting) = state.waiting.get_mut(&ticket) {
-                    waiting.id = Some(id);
+                // Otherwise it is answered already.
+                if state.waiting.contains_key(&ticket) {
+                    state.open.insert(ticket, id);
                 }
                 Ok(())
             }
@@ -237,9 +232,9 @@ impl Shared {
     fn rate(&self) -> Option<u64> {
         let is_here = |seen: &&Instant| seen.elapsed() < LEASE;
         let here = lock(&self.state).seen.values().filter(is_here).count() as u64;
-        // Until all of them may have answered.
-        let workers =
-            if self.began.elapsed() < LEASE { here.max(self.expected) } else { here.max(1) };
+        // At first, not all of them can have answered.
+        let is_known = here > 0 && self.began.elapsed() >= LEASE;
+        let workers = if is_known { here } else { here.max(self.expected) };
         self.pace.now().rate.map(|rate| share(rate, Some(workers)))
     }
 
@@ -283,26 +278,27 @@ impl Shared {
         if state.seen.insert(worker.clone(), Instant::now()).is_none() {
             tracing::info!(worker, "a worker has joined");
         }
-        if let Some(waiting) = state.waiting.remove(&ticket) {
-            let _ = waiting.sender.send(Ok(bytes));
+        state.open.remove(&ticket);
+        if let Some(sender) = state.waiting.remove(&ticket) {
+            let _ = sender.send(Ok(bytes));
         }
     }
 
     /// Fails the portions that are waited for.
     fn fail(&self, failure: &Failure) {
         let waiting: Vec<_> = lock(&self.state).waiting.drain().collect();
-        for (_, waiting) in waiting {
-            let _ = waiting.sender.send(Err(failure.clone()));
+        for (_, sender) in waiting {
+            let _ = sender.send(Err(failure.clone()));
         }
     }
 
     /// Waits until none of its portions is in the queue.
     async fn given_up(&self, queue: &dyn PortionQueue) {
         loop {
-            let ids: Vec<String> = {
-                let state = lock(&self.state);
-                state.waiting.values().filter_map(|waiting| waiting.id.clone()).collect()
-            };
+            let ids: Vec<String> = lock(&self.state).open.values().cloned().collect();
+            if ids.is_empty() {
+                return;
+            }
             match queue.are_open(&self.prefix, &ids).await {
                 Ok(open) if open.contains(&true) => sleep(LOOK_FOR_END).await,
                 _ => return,
@@ -313,23 +309,19 @@ impl Shared {
     /// Has portions offered again that are neither in the queue nor answered: a cache that restarted
     /// has lost them.
     async fn offer_lost(&self) -> Result<(), Failure> {
-        let open: Vec<(u64, String)> = {
-            let state = lock(&self.state);
-            let open = state.waiting.iter();
-            open.filter_map(|(ticket, waiting)| Some((*ticket, waiting.id.clone()?))).collect()
-        };
+        let open = lock(&self.state).open.clone();
         if open.is_empty() {
             return Ok(());
         }
-        let ids: Vec<String> = open.iter().map(|(_, id)| id.clone()).collect();
+        let (tickets, ids): (Vec<u64>, Vec<String>) = open.into_iter().unzip();
         let are_open = self.queue()?.are_open(&self.prefix, &ids).await?;
         // What was answered meanwhile is not lost.
         while self.take_answers().await? {}
-        for (ticket, _) in open.iter().zip(are_open).filter(|(_, is_open)| !is_open).map(|(o, _)| o)
-        {
-            let lost = lock(&self.state).waiting.remove(ticket);
-            if let Some(waiting) = lost {
-                let _ = waiting.sender.send(Err(lost_portion()));
+        let mut state = lock(&self.state);
+        for (ticket, _) in tickets.iter().zip(are_open).filter(|(_, is_open)| !is_open) {
+            state.open.remove(ticket);
+            if let Some(sender) = state.waiting.remove(ticket) {
+                let _ = sender.send(Err(lost_portion()));
             }
         }
         Ok(())

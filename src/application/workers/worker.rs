@@ -222,7 +222,7 @@ impl Worker {
             }
             Done::Lost => {
                 tracing::warn!("a portion was lost: its run is over, or another worker has it");
-                Ok(())
+                self.let_go(&run, taken).await
             }
             Done::Failed(failure) => match self.is_own(&failure).await {
                 Some(own) => self.give_back(&run, taken, true, own).await,
@@ -235,6 +235,15 @@ impl Worker {
                 let own = self.is_own(&failure).await.unwrap_or(failure);
                 self.give_back(&run, taken, false, own).await
             }
+        }
+    }
+
+    /// Leaves a portion that was lost, if nobody has it yet: a run that is over waits for that.
+    async fn let_go(&self, run: &QueueOf<'_>, taken: &TakenPortion) -> Result<(), Failure> {
+        let queue = self.queue()?;
+        match queue.announced(run).await? {
+            Some(_) => queue.give_back(run, &self.name, &taken.id, false).await,
+            None => queue.answer(run, &self.name, &taken.id, &[]).await.map(drop),
         }
     }
 

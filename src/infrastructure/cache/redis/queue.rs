@@ -18,7 +18,6 @@ use crate::domain::namespace;
 const KEEP: &str = include_str!("scripts/keep_portion.lua");
 const ANSWER: &str = include_str!("scripts/answer_portion.lua");
 const GIVE_BACK: &str = include_str!("scripts/give_back_portion.lua");
-
 const LEAVE: &str = include_str!("scripts/leave_portions.lua");
 
 /// The group of all workers.
@@ -33,7 +32,7 @@ const UNUSED: Duration = Duration::from_hours(24);
 /// Answers that are taken at a time.
 const ANSWERS: usize = 16;
 
-/// Portions that are looked at to find one that is attended.
+/// Portions that are looked at to find one with an active worker.
 const LOOKED_AT: usize = 100;
 
 impl RedisCache {
