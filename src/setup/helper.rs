@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::pin;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use super::coordinators::coordinator;
 use super::shop::CurrentShop;
@@ -18,29 +18,37 @@ use crate::domain::selection::Selection;
 /// Between two attempts, after a failure.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// Works whenever the configuration says so, and by the current one.
-pub(super) async fn help(shop: Arc<CurrentShop>) {
+/// Works whenever the configuration says so, and by the current one, until it is stopped.
+pub(super) async fn help(shop: Arc<CurrentShop>, stop: StopSignal) {
     let mut changes = shop.changes();
-    loop {
+    while stop.reason().is_none() {
         let config = shop.get().config.clone();
-        if config.serve.worker() {
-            let stop = StopSignal::default();
-            let working = work(&config, &stop);
-            pin!(working);
-            let ended = tokio::select! {
-                ended = &mut working => ended,
-                _ = changes.changed() => {
-                    stop.stop(Stop::Interrupted);
-                    working.await
+        let pausing = StopSignal::default();
+        let working = async {
+            match config.serve.worker() {
+                true => work(&config, &pausing).await,
+                false => {
+                    pausing.stopped().await;
+                    Ok(())
                 }
-            };
-            if let Err(failure) = ended {
-                let hint = failure.hint.clone().unwrap_or_default();
-                tracing::warn!(%failure, hint, "cannot warm portions of other runs");
-                sleep(AGAIN).await;
             }
-        } else if changes.changed().await.is_err() {
-            return;
+        };
+        pin!(working);
+        let ended = tokio::select! {
+            ended = &mut working => ended,
+            _ = changes.changed() => {
+                pausing.stop(Stop::Interrupted);
+                working.await
+            }
+            () = stop.stopped() => {
+                pausing.stop(Stop::Interrupted);
+                working.await
+            }
+        };
+        if let Err(failure) = ended {
+            let hint = failure.hint.clone().unwrap_or_default();
+            tracing::warn!(%failure, hint, "cannot warm portions of other runs");
+            let _ = timeout(AGAIN, stop.stopped()).await;
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::connections::are_configured;
 use super::helper;
 use super::shop::{CurrentShop, Shop, service};
+use crate::application::run_state::stop::StopSignal;
 use crate::application::runs::service::{RunRequest, Service};
 use crate::application::schedule::clock::{self, Clock};
 use crate::config::Config;
@@ -51,12 +52,19 @@ impl Server {
         let mut working = JoinSet::new();
         working.spawn(clock.run(self.shop.changes()));
         working.spawn(self.clone().learn());
-        working.spawn(helper::help(Arc::clone(&self.shop)));
         if let Some(selection) = self.shop.get().start_selection() {
             let request = RunRequest::new(selection, Trigger::Start);
             working.spawn(clock::at_start(Arc::clone(&self.service), request));
         }
         working
+    }
+
+    /// Warms portions of other processes' runs, if the configuration says so, until it is told to stop;
+    /// the task ends when it has finished those that it has.
+    pub fn help(&self, stop: &StopSignal) -> JoinSet<()> {
+        let mut helping = JoinSet::new();
+        helping.spawn(helper::help(Arc::clone(&self.shop), stop.clone()));
+        helping
     }
 
     /// Counters of known strategies start at 0, and last successes include those of other

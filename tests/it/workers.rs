@@ -371,8 +371,13 @@ fn a_server_is_a_worker_too() {
         .cache(shop.redis.url())
         .start();
     read_until(&mut server, "waiting for portions");
-    let run = calm(run(&shop, "--workers 1").run()).expect(0);
-    whole(&shop, &run);
+    let run = under_way(&shop, "--workers 1");
+    let [other] = workers(&shop);
     send(&server, "TERM");
     finish(server).expect(0);
+    let run = end(run);
+    whole(&shop, &run);
+    let warnings = &run.strategy("shop/items")["warnings"];
+    assert!(warnings.is_null(), "it has finished its portions: {warnings}");
+    stop(other);
 }

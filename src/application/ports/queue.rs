@@ -22,7 +22,7 @@ pub trait PortionQueue: Send + Sync {
     async fn withdraw(&self, run: &QueueOf<'_>) -> Answer<()>;
 
     /// Appends a portion; its id. When an answer is lost, it may be there twice.
-    async fn offer(&self, run: &QueueOf<'_>, portion: &[u8]) -> Answer<String>;
+    async fn offer(&self, prefix: &str, portion: &[u8]) -> Answer<String>;
 
     /// Takes the next portion of any run, or one that was given back or not kept for `lost`; `None`: there is none.
     async fn take(
@@ -48,7 +48,7 @@ pub trait PortionQueue: Send + Sync {
     /// Gives a portion back, for somebody else. `is_untouched`: nothing of it was written.
     async fn give_back(
         &self,
-        run: &QueueOf<'_>,
+        prefix: &str,
         worker: &str,
         id: &str,
         is_untouched: bool,

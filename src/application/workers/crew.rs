@@ -156,7 +156,7 @@ impl Workers for Crew {
         let run_id = shared.run_id.clone();
         let task = Task { run_id, ticket, strategy, from, to, state, rate: shared.rate() };
         let task = serde_json::to_vec(&task).unwrap_or_default();
-        let offered = shared.queue()?.offer(&shared.run(), &task).await;
+        let offered = shared.queue()?.offer(&shared.prefix, &task).await;
         shared.offered(ticket, offered)?;
         let bytes = answered.await.map_err(|_| ended())??;
         let (answer, keys) = Answer::decode(&bytes).ok_or_else(not_whole)?;

@@ -181,35 +181,20 @@ impl Worker {
     async fn process(&self, taken: &TakenPortion, since: Instant) -> Result<(), Failure> {
         let task: Task = match serde_json::from_slice(&taken.portion) {
             Ok(task) => task,
-            Err(error) => {
-                let nobody = QueueOf { prefix: self.prefix(), run_id: "" };
-                self.queue()?.give_back(&nobody, &self.name, &taken.id, taken.lost_by == 0).await?;
-                let what = "a portion in the queue is from another version of shopwarm";
-                return Err(Failure::new(FailureKind::Config, what, error.to_string())
-                    .hint("run the same version of shopwarm everywhere"));
-            }
+            Err(error) => return self.give_back(taken, true, other_version(&error)).await,
         };
         let run = QueueOf { prefix: self.prefix(), run_id: &task.run_id };
-        let job = match self.queue()?.keep(&run, &self.name, &taken.id).await? {
-            true => self.job(&run).await,
-            false => Ok(None),
-        };
-        let fits = job.and_then(|job| match job {
-            Some(job) => job.fits(&task, &self.origin).map(|()| Some(job)),
-            None => Ok(None),
-        });
-        let job = match fits {
+        let job = match self.fitting_job(&run, taken, &task).await {
             Ok(Some(job)) => job,
-            Ok(None) => {
-                // Its run is over.
-                self.queue()?.answer(&run, &self.name, &taken.id, &[]).await?;
-                return Ok(());
+            Ok(None) => return self.let_go(&run, taken).await,
+            Err(failure) if failure.kind == FailureKind::Config => {
+                return self.give_back(taken, true, failure).await;
             }
-            Err(failure) => return self.give_back(&run, taken, true, failure).await,
+            Err(failure) => return Err(failure),
         };
+        let answer = |result, keys| self.answer(&run, taken, (&job, &task), result, keys);
         if taken.lost_by >= MAX_LOSSES {
-            let told = Err(Told::from(&too_often(&task)));
-            return self.answer(&run, taken, (&job, &task), told, &[]).await;
+            return answer(Err(Told::from(&too_often(&task))), Vec::new()).await;
         }
         let held = (run.prefix, run.run_id);
         let heartbeat = Heartbeat::start(&self.cache, held, &self.name, taken, since);
@@ -217,32 +202,47 @@ impl Worker {
         let done = warm(&job, &task, heartbeat.lease(), &mut keys).await;
         drop(heartbeat);
         match done {
-            Done::Warmed(summary) => {
-                self.answer(&run, taken, (&job, &task), Ok(summary), &keys).await
-            }
+            Done::Warmed(summary) => answer(Ok(summary), keys).await,
             Done::Lost => {
                 tracing::warn!("a portion was lost: its run is over, or another worker has it");
                 self.let_go(&run, taken).await
             }
             Done::Failed(failure) => match self.is_own(&failure).await {
-                Some(own) => self.give_back(&run, taken, true, own).await,
-                None => {
-                    let told = Err(Told::from(&failure));
-                    self.answer(&run, taken, (&job, &task), told, &[]).await
-                }
+                Some(own) => self.give_back(taken, true, own).await,
+                None => answer(Err(Told::from(&failure)), Vec::new()).await,
             },
             Done::Unverified(failure) => {
                 let own = self.is_own(&failure).await.unwrap_or(failure);
-                self.give_back(&run, taken, false, own).await
+                self.give_back(taken, false, own).await
             }
         }
+    }
+
+    /// The run of a portion that this worker still has; `None`: the run is over.
+    ///
+    /// # Errors
+    /// [`FailureKind::Config`]: this worker does not fit the run; or the cache's.
+    async fn fitting_job(
+        &self,
+        run: &QueueOf<'_>,
+        taken: &TakenPortion,
+        task: &Task,
+    ) -> Result<Option<Arc<Job>>, Failure> {
+        if !self.queue()?.keep(run, &self.name, &taken.id).await? {
+            return Ok(None);
+        }
+        let job = self.job(run).await?;
+        if let Some(job) = &job {
+            job.fits(task, &self.origin)?;
+        }
+        Ok(job)
     }
 
     /// Leaves a portion that was lost, if nobody has it yet: a run that is over waits for that.
     async fn let_go(&self, run: &QueueOf<'_>, taken: &TakenPortion) -> Result<(), Failure> {
         let queue = self.queue()?;
         match queue.announced(run).await? {
-            Some(_) => queue.give_back(run, &self.name, &taken.id, false).await,
+            Some(_) => queue.give_back(run.prefix, &self.name, &taken.id, false).await,
             None => queue.answer(run, &self.name, &taken.id, &[]).await.map(drop),
         }
     }
@@ -255,16 +255,15 @@ impl Worker {
         }
     }
 
-    /// Gives a portion back, and ends.
+    /// Gives a portion back, and ends. `is_untouched`: this worker has written nothing of it.
     async fn give_back(
         &self,
-        run: &QueueOf<'_>,
         taken: &TakenPortion,
         is_untouched: bool,
         failure: Failure,
     ) -> Result<(), Failure> {
         let is_untouched = is_untouched && taken.lost_by == 0;
-        self.queue()?.give_back(run, &self.name, &taken.id, is_untouched).await?;
+        self.queue()?.give_back(self.prefix(), &self.name, &taken.id, is_untouched).await?;
         Err(failure)
     }
 
@@ -274,12 +273,12 @@ impl Worker {
         taken: &TakenPortion,
         (job, task): (&Job, &Task),
         result: Result<Summary, Told>,
-        keys: &[u8],
+        keys: Vec<u8>,
     ) -> Result<(), Failure> {
         let written = result.as_ref().map_or(0, Summary::keys);
         let (ticket, worker) = (task.ticket, self.name.clone());
         let answer = Answer { ticket, worker, was_lost: taken.lost_by > 0, result };
-        let bytes = answer.encode(keys);
+        let bytes = answer.encode(&keys);
         match self.queue()?.answer(run, &self.name, &taken.id, &bytes).await? {
             true => job.count(written),
             false => tracing::warn!("a portion was lost before it was answered"),
@@ -305,6 +304,12 @@ impl Worker {
 
 fn internal() -> Failure {
     Failure::new(FailureKind::Internal, "a worker has no queue or no database", "")
+}
+
+fn other_version(error: &serde_json::Error) -> Failure {
+    let what = "a portion in the queue is from another version of shopwarm";
+    Failure::new(FailureKind::Config, what, error.to_string())
+        .hint("run the same version of shopwarm everywhere")
 }
 
 fn too_often(task: &Task) -> Failure {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::application::run_state::stop::StopSignal;
 use crate::application::schedule;
@@ -34,6 +35,7 @@ pub(super) async fn run(
     let serving = tokio::spawn(Arc::clone(&admin).serve(listener, closing));
     tracing::info!("{}", first_line(&server, address));
     let working = server.work();
+    let helping = server.help(&stop);
     let reloading = async {
         while hangups.recv().await.is_some() {
             match read().and_then(|config| server.reload(config, address)) {
@@ -65,7 +67,8 @@ pub(super) async fn run(
     drop(working);
     tracing::info!("shutting down: waiting for active runs");
     let grace = server.shop.get().config.serve.grace().0;
-    let finished = server.service.registry.drain(grace).await;
+    let draining = server.service.registry.drain(grace);
+    let (finished, _) = tokio::join!(draining, timeout(grace, helping.join_all()));
     drop(listening);
     close.send_replace(true);
     let _ = serving.await;

@@ -137,8 +137,8 @@ impl PortionQueue for RedisCache {
         self.one(keys[0].as_bytes(), delete).await.map(drop)
     }
 
-    async fn offer(&self, run: &QueueOf<'_>, portion: &[u8]) -> Answer<String> {
-        let stream = namespace::portions(run.prefix);
+    async fn offer(&self, prefix: &str, portion: &[u8]) -> Answer<String> {
+        let stream = namespace::portions(prefix);
         let add = |pipe: &mut Pipeline| {
             pipe.cmd("XADD").arg(&stream).arg("*").arg("p").arg(portion);
             pipe.cmd("PEXPIRE").arg(&stream).arg(millis(UNUSED));
@@ -197,12 +197,12 @@ impl PortionQueue for RedisCache {
 
     async fn give_back(
         &self,
-        run: &QueueOf<'_>,
+        prefix: &str,
         worker: &str,
         id: &str,
         is_untouched: bool,
     ) -> Answer<()> {
-        let stream = namespace::portions(run.prefix);
+        let stream = namespace::portions(prefix);
         let lost_by = if is_untouched { b"0" } else { b"1" };
         let args = [GROUP.as_bytes(), worker.as_bytes(), id.as_bytes(), lost_by];
         self.run_script(GIVE_BACK, &[&stream], &args).await.map(drop)
