@@ -271,6 +271,10 @@ fn a_run_without_workers_says_what_to_do() {
     let said = format!("{}{}", run.stdout, run.stderr);
     assert!(said.contains("no worker has taken a portion for 2s"), "{said}");
     assert!(said.contains("start `shopwarm worker`"), "{said}");
+    // Nobody has a portion that the end of the run would wait for, up to ten seconds.
+    let (all, warming) = (&run.json()["elapsed_ms"], &run.strategy("shop/items")["elapsed_ms"]);
+    let after = all.as_u64().zip(warming.as_u64()).map(|(all, warming)| all - warming);
+    assert!(after < Some(9_000), "{said}");
 }
 
 #[test]

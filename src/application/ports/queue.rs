@@ -63,6 +63,9 @@ pub trait PortionQueue: Send + Sync {
     /// For each portion, by its id, whether it is in the queue: nobody has answered it.
     async fn are_open(&self, prefix: &str, ids: &[String]) -> Answer<Vec<bool>>;
 
+    /// How many of some portions, by their ids, a worker has.
+    async fn held(&self, prefix: &str, ids: &[String]) -> Answer<usize>;
+
     /// Forgets a worker, if it has given up all its portions.
     async fn leave(&self, prefix: &str, worker: &str) -> Answer<()>;
 }

@@ -127,8 +127,8 @@ impl Crew {
     /// Ends the run for the workers, and waits until they have given up what they still have: whoever
     /// comes next may write the same keys. Returns a warning about it; `is_whole`: all was counted.
     pub async fn dismiss(&self, is_whole: bool) -> Option<String> {
-        let listening = std::mem::take(&mut *lock(&self.listening));
-        stop(listening).await;
+        let mut listening = std::mem::take(&mut *lock(&self.listening));
+        listening.shutdown().await;
         let shared = &self.shared;
         if let Some(queue) = shared.cache.queue() {
             let _ = timeout(LAST_TIMEOUT, queue.withdraw(&shared.run())).await;
@@ -292,15 +292,15 @@ impl Shared {
         }
     }
 
-    /// Waits until none of its portions is in the queue.
+    /// Waits until no worker has a portion of this run. Whoever takes one now drops it.
     async fn given_up(&self, queue: &dyn PortionQueue) {
         loop {
             let ids: Vec<String> = lock(&self.state).open.values().cloned().collect();
             if ids.is_empty() {
                 return;
             }
-            match queue.are_open(&self.prefix, &ids).await {
-                Ok(open) if open.contains(&true) => sleep(LOOK_FOR_END).await,
+            match queue.held(&self.prefix, &ids).await {
+                Ok(1..) => sleep(LOOK_FOR_END).await,
                 _ => return,
             }
         }
@@ -348,10 +348,6 @@ impl Shared {
 fn lost_portion() -> Failure {
     let (what, why) = ("a portion was lost", "the cache restarted, or evicts the tool's own keys");
     Failure::new(FailureKind::SourceLost, what, why)
-}
-
-async fn stop(mut tasks: JoinSet<()>) {
-    tasks.shutdown().await;
 }
 
 fn nobody(patience: Duration) -> Failure {

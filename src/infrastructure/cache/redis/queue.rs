@@ -247,6 +247,25 @@ impl PortionQueue for RedisCache {
         replies.into_iter().map(|reply| Ok(!is_there(reply)?.ids.is_empty())).collect()
     }
 
+    async fn held(&self, prefix: &str, ids: &[String]) -> Answer<usize> {
+        let stream = namespace::portions(prefix);
+        let look = |pipe: &mut Pipeline| {
+            for id in ids {
+                pipe.cmd("XPENDING").arg(&stream).arg(GROUP).arg(id).arg(id).arg(1);
+            }
+        };
+        let replies = self.ask_about(stream.as_bytes(), ids.len(), look).await?;
+        let mut held = 0;
+        for reply in replies {
+            let reply = Some(reply);
+            // Where no worker has ever been, nobody has anything.
+            if !is(&reply, "NOGROUP") {
+                held += read::<StreamPendingCountReply>(self.answer(reply)?)?.ids.len();
+            }
+        }
+        Ok(held)
+    }
+
     async fn leave(&self, prefix: &str, worker: &str) -> Answer<()> {
         let args = [GROUP.as_bytes(), worker.as_bytes()];
         self.run_script(LEAVE, &[&namespace::portions(prefix)], &args).await.map(drop)
