@@ -14,7 +14,7 @@ pub trait Workers: Send + Sync {
     /// Has one of them read, write and verify a portion. `None`: it is too large to be read at once.
     ///
     /// # Errors
-    /// The worker's, or that there is none.
+    /// The worker's failure, or that there is no worker.
     async fn warm(&self, ask: PortionAsk) -> Result<Option<WarmedPortion>, Failure>;
 
     /// Portions that are worth handing out at the same time.

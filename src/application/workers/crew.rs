@@ -24,7 +24,7 @@ use crate::domain::run::RunInfo;
 use crate::domain::sync::lock;
 use crate::domain::wording::exactly;
 
-/// How long what a run asks stays if the run is killed, and how often it is said again.
+/// How long an announcement outlives a killed run, and how often it is renewed.
 const ANNOUNCED_FOR: Duration = Duration::from_secs(30);
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(3);
 
@@ -34,7 +34,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 const LOOK_FOR_END: Duration = Duration::from_millis(100);
 
-/// A run without any worker for this long fails, unless it says how long to wait.
+/// Without a worker for this long, a strategy fails, unless the run says how long to wait.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long the end of a run waits for the cache.
@@ -61,7 +61,7 @@ struct Shared {
     run_id: String,
     announcement: Vec<u8>,
     pace: Pace,
-    /// As many as the operator expects.
+    /// How many workers the operator expects.
     expected: u64,
     patience: Duration,
     began: Instant,
@@ -77,7 +77,7 @@ struct State {
     open: HashMap<u64, String>,
     /// When each worker answered last.
     seen: HashMap<String, Instant>,
-    /// Since when nobody is known to work.
+    /// Since when no worker is known to work.
     idle_since: Option<Instant>,
 }
 
@@ -268,7 +268,7 @@ impl Shared {
         Ok(are_some)
     }
 
-    /// Hands an answer to whoever waits for it. Nobody may: a portion that was handed out twice.
+    /// Hands an answer to the portion that waits for it, if any: a portion may be handed out twice.
     fn take(&self, bytes: Vec<u8>) {
         let Some((Answer { ticket, worker, .. }, _)) = Answer::decode(&bytes) else {
             return self.fail(&not_whole());
@@ -327,7 +327,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Fails the run if nobody has worked on its portions for a while.
+    /// Fails the portions if no worker has taken one for a while.
     async fn miss_workers(&self) -> Result<(), Failure> {
         let is_active = self.queue()?.has_active_worker(&self.prefix, LEASE).await?;
         let is_over = {

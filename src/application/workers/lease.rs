@@ -15,7 +15,7 @@ use crate::domain::sync::lock;
 const KEEP_EVERY: Duration = Duration::from_secs(2);
 const KEEP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whoever has not kept a portion for this long has lost it: it may be somebody else's soon.
+/// A portion that was not kept for this long counts as lost: it may soon be another worker's.
 const SAFE: Duration = Duration::from_secs(7);
 const _: () = assert!(SAFE.as_secs() < LEASE.as_secs());
 
@@ -28,7 +28,7 @@ pub(super) struct Heartbeat {
     _beating: JoinSet<()>,
 }
 
-/// The right to write a portion. What is lost stays lost.
+/// The right to write a portion. Once lost, it does not come back.
 pub(super) struct Lease {
     /// When it was kept last.
     kept: Mutex<Instant>,

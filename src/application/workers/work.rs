@@ -18,7 +18,7 @@ use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::sync::lock;
 
-/// Of the portions of a strategy, a worker compares the values of each such one with those in the cache.
+/// A worker compares the values of every such portion of a strategy with those in the cache.
 const COMPARED: u64 = 16;
 
 /// What became of a portion.
@@ -59,7 +59,7 @@ pub(super) async fn warm(job: &Job, task: &Task, lease: &Arc<Lease>, keys: &mut 
         _ => Delivery::of(plan, index, &Options { shape: ShapeGuard::Off, ..plan.options.clone() }),
     };
     let (sent, refused) = write(plan, &delivery, lease, read.batches).await;
-    // Whatever was written is verified, also by a worker that was stopped in between.
+    // Also by a worker that was stopped in between.
     let sent = delivery.settle(sent, pending().boxed().shared()).await;
     if !lease.is_ours() {
         return Done::Lost;
