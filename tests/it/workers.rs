@@ -252,6 +252,25 @@ fn a_worker_without_a_database_ends() {
     stop(well);
 }
 
+/// A portion that ends one worker after another is not handed out for ever.
+#[test]
+fn a_portion_that_three_workers_lose_fails_its_strategy() {
+    let shop = postgres();
+    let run = run(&shop, "--workers 1").start();
+    let cli = |command: &str| shop.redis.cli(&command.split(' ').collect::<Vec<_>>());
+    let stream = "shopwarm:{portions}";
+    until("a portion is there", || !matches!(&*cli(&format!("XLEN {stream}")), "" | "0"));
+    cli(&format!("XGROUP CREATE {stream} workers 0"));
+    let taken = cli(&format!("XREADGROUP GROUP workers dead COUNT 1 STREAMS {stream} >"));
+    let id = taken.lines().find(|line| line.contains('-')).expect("an id");
+    cli(&format!("XCLAIM {stream} workers dead 0 {id} IDLE 60000 RETRYCOUNT 3 JUSTID"));
+    let [worker] = workers(&shop);
+    let failed = calm(finish(run)).expect(3);
+    let why = failed.strategy("shop/items")["error"].to_string();
+    assert!(why.contains("3 workers ended while they warmed a portion"), "{why}");
+    stop(worker);
+}
+
 /// Two rows of different portions have the same key.
 #[test]
 fn a_key_of_two_rows_counts_once() {
