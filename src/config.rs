@@ -21,6 +21,7 @@ mod urls;
 mod variables;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ArgMatches;
 use jiff::tz::TimeZone;
@@ -61,6 +62,7 @@ pub struct Config {
     pub cache_key: Option<PathBuf>,
     /// Where its nodes are reached: `ANNOUNCED=REACHABLE`.
     pub cache_nodes: Vec<String>,
+    pub failover_timeout: Option<Duration>,
     /// The time zone of sessions with the database.
     pub session_timezone: SessionZone,
     pub prefix: String,
@@ -161,6 +163,7 @@ impl Config {
             session_timezone: connection.session_timezone(),
             prefix: connection.prefix(),
             cache_nodes: connection.cache_node(),
+            failover_timeout: connection.failover_timeout.map(|span| span.0),
             contexts: connection.contexts(),
             cache_ca: connection.cache_ca,
             cache_cert: connection.cache_cert,

@@ -6,6 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::sample::Demo;
 use super::secret::Secret;
+use crate::application::settings::Span;
 use crate::application::settings::group::settings;
 use crate::domain::session_zone::SessionZone;
 
@@ -57,6 +58,9 @@ settings! {
         /// Where a node is reached that a cluster or sentinels announce elsewhere; repeatable
         #[arg(long, global = true, hide_short_help = true, value_name = "ANNOUNCED=REACHABLE", env = "SHOPWARM_CACHE_NODE", value_delimiter = ',')]
         cache_node: Vec<String> = Vec::new(),
+        /// How long to wait for a cache that fails over [default: 60s for a server that has become a replica, 15s for one that does not answer]
+        #[arg(long, global = true, hide_short_help = true, value_name = "DURATION", env = "SHOPWARM_FAILOVER_TIMEOUT")]
+        failover_timeout: Span,
         /// Time zone of database sessions (for NOW(), CURDATE() in definitions)
         #[arg(long, global = true, hide_short_help = true, allow_hyphen_values = true, value_name = "ZONE", env = "SHOPWARM_SESSION_TIMEZONE")]
         session_timezone: SessionZone = SessionZone::default(),

@@ -74,6 +74,7 @@ pub(super) fn cache_options(config: &Config) -> cache::ConnectOptions {
         cert: config.cache_cert.clone(),
         key: config.cache_key.clone(),
         nodes: config.cache_nodes.clone(),
+        failover_timeout: config.failover_timeout,
         fresh_url: config.cache_url.as_ref().and_then(|url| url.fresh().cloned()),
     }
 }

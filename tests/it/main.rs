@@ -31,6 +31,7 @@ mod embedded;
 mod encoded;
 mod engine;
 mod epoch;
+mod failover;
 mod faults;
 mod foreign;
 mod formats;

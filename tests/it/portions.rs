@@ -66,6 +66,61 @@ fn a_portion_that_has_changed_is_read_again_row_by_row() {
     shop().is_true_whatever_changes();
 }
 
+/// Partitions of different sizes, one of them with partitions of its own, and one without a row.
+fn with_partitions() -> Shop {
+    let shop = shop();
+    shop.database.sql(
+        "ALTER TABLE items RENAME TO old; ALTER INDEX items_pkey RENAME TO old_pkey;
+         CREATE TABLE items (id integer PRIMARY KEY, v integer NOT NULL, name text NOT NULL)
+             PARTITION BY RANGE (id);
+         CREATE TABLE items_small PARTITION OF items FOR VALUES FROM (0) TO (500);
+         CREATE TABLE items_large PARTITION OF items FOR VALUES FROM (500) TO (100000)
+             PARTITION BY HASH (id);
+         CREATE TABLE items_large_0 PARTITION OF items_large FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+         CREATE TABLE items_large_1 PARTITION OF items_large FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+         CREATE TABLE items_later PARTITION OF items FOR VALUES FROM (100000) TO (200000);
+         INSERT INTO items SELECT * FROM old; DROP TABLE old; GRANT SELECT ON items TO shop",
+    );
+    shop.define("'items'", "SELECT id, v FROM items");
+    shop
+}
+
+#[test]
+fn partitions_are_read_side_by_side() {
+    let shop = with_partitions();
+    let said = shop.diagnosis("items");
+    assert!(said.contains("in portions"), "{said}");
+    shop.is_true_whatever_changes();
+}
+
+#[test]
+fn what_moves_to_another_partition_is_given_once() {
+    let shop = with_partitions();
+    let child = shop.start();
+    shop.database.sql(&format!("UPDATE items SET id = id + 100000 WHERE id > {}", ROWS - 50));
+    shop.database.sql("UPDATE items SET id = id + 100000 WHERE id <= 50");
+    let run = end(child);
+    assert_eq!(total(&run, "warmed"), keys(&shop.redis), "{}", run.stdout);
+    assert_eq!(run.strategy("shop/items")["warnings"], Value::Null);
+    shop.change("SELECT 1", &(1..=50).collect::<Vec<_>>());
+    assert_eq!(shop.is_true(), shop.rows());
+}
+
+/// Rows that come with a partition look old.
+#[test]
+fn a_partition_that_is_attached_is_read_too() {
+    let shop = with_partitions();
+    shop.database.sql("CREATE TABLE more (LIKE items); INSERT INTO more VALUES (200001, 7, 'new')");
+    let child = shop.start();
+    shop.database
+        .sql("ALTER TABLE items ATTACH PARTITION more FOR VALUES FROM (200000) TO (300000)");
+    let run = end(child);
+    assert_eq!(shop.is_true(), shop.rows());
+    assert_eq!(total(&run, "warmed"), ROWS + 1, "{}", run.stdout);
+    let warnings = run.strategy("shop/items")["warnings"].to_string();
+    assert!(warnings.contains("its table was rewritten"), "{}", run.stdout);
+}
+
 #[test]
 fn a_table_that_is_rewritten_is_read_from_its_start() {
     for sql in [
@@ -201,7 +256,7 @@ fn what_does_not_go_in_portions_is_read_in_one_stream() {
          INSERT INTO parted VALUES (1, 1); GRANT SELECT ON parted TO shop;
          CREATE VIEW seen AS SELECT id, v FROM items LIMIT 5; GRANT SELECT ON seen TO shop",
     );
-    let not_all = "in one stream: its table is partitioned";
+    let not_all = "in one stream: it does not read a plain table";
     let cases = [
         ("plain", "", "SELECT id, v FROM items WHERE v < 5", "in portions"),
         ("limited", "limit = 10", "SELECT id, v FROM items", "in one stream: it has a limit"),
@@ -215,7 +270,7 @@ fn what_does_not_go_in_portions_is_read_in_one_stream() {
         ("computed", "", "SELECT i.id, i.rating FROM items i WHERE id < 9", not_all),
         ("overloaded", "", "SELECT id, upper(v) AS u FROM items WHERE id < 9", not_all),
         ("granted", "", "SELECT id, v FROM secret", not_all),
-        ("parted", "", "SELECT id, v FROM parted", not_all),
+        ("parted", "", "SELECT id, v FROM parted", "in portions"),
         ("seen", "", "SELECT id, v FROM seen", not_all),
     ];
     let text: String = cases
@@ -251,4 +306,20 @@ fn what_reads_no_selection_asks_for_no_plan() {
     assert_eq!(run("warmup keys item:1"), 0);
     assert_eq!(run("keys get item:1"), 0);
     assert_eq!(run("warmup all"), 3, "the estimate, the whole, and one portion");
+}
+
+/// Nor does a command that only reads keep a transaction open while it waits for the cache.
+#[test]
+fn what_only_reads_reads_in_portions_too() {
+    let server = Postgres::private(&["-c", "log_statement=all"]);
+    let shop = Shop::new(server.new_database(), "'item:' || id");
+    let run = |arguments: &str| {
+        let run = shopwarm(arguments).contexts(&shop.contexts).database(shop.database.url());
+        run.cache(shop.redis.url()).run().expect(0)
+    };
+    run("warmup all");
+    assert_eq!(total(&run("dry-run all -o json"), "identical"), ROWS);
+    run("verify all");
+    run("keys list");
+    assert!(!server.log().contains("DECLARE"), "a cursor was opened");
 }

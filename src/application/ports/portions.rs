@@ -33,6 +33,12 @@ pub trait PortionSql: Send + Sync {
     /// Asks for the first place with a row, from a place on; `None`: there are no long gaps.
     fn first_from(&self, table: &DrivingTable, from: u64) -> Option<String>;
 
+    /// How many portions may be read at the same time if nothing else was asked for. More than one only
+    /// where a row that moves while they are read cannot be missed.
+    fn most_readers(&self) -> usize {
+        1
+    }
+
     /// Places that are read at once. Ranges of several such blocks are the cheapest.
     fn places_a_block(&self) -> u64;
 }

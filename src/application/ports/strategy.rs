@@ -242,8 +242,8 @@ impl Ask {
 /// How a selection is read in portions.
 #[derive(Clone)]
 pub struct Dividing {
-    /// Portions that are read at the same time.
-    pub readers: usize,
+    /// Portions that are read at the same time; `None`: as many as pay off.
+    pub readers: Option<usize>,
     /// Rows that a portion should have at most.
     pub max_rows: u64,
     /// What an earlier run has finished.
@@ -255,7 +255,7 @@ pub struct Dividing {
 impl Dividing {
     /// One after another, in this process.
     pub fn alone() -> Self {
-        Self { readers: 1, max_rows: u64::MAX, finished: None, workers: None }
+        Self { readers: Some(1), max_rows: u64::MAX, finished: None, workers: None }
     }
 }
 

@@ -28,6 +28,9 @@ const PORTION_TIME: Duration = Duration::from_millis(500);
 /// Blocks of the first portion.
 const FIRST_BLOCKS: u64 = 16;
 
+/// After this many portions for which writing had to wait, one more is read at the same time.
+const LATE_PORTIONS: u32 = 3;
+
 /// How long an interrupted reader waits: the session that it gave way to may have more to do.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -42,9 +45,33 @@ pub(super) struct Readers<'a> {
     next: u64,
     /// The last portion had no row.
     is_gap: bool,
+    side_by_side: SideBySide,
     /// In the order of their places.
     queue: VecDeque<Reader>,
     losses: u32,
+}
+
+/// How many portions are read at the same time.
+struct SideBySide {
+    now: usize,
+    most: usize,
+    /// Portions in a row for which writing had to wait.
+    late: u32,
+}
+
+impl SideBySide {
+    fn new(wanted: Option<usize>, most: usize) -> Self {
+        Self { now: wanted.unwrap_or(1), most: wanted.unwrap_or(most), late: 0 }
+    }
+
+    /// One more, if writing keeps waiting for a good part of the time that reading takes.
+    fn adapt(&mut self, waited: Duration, took: Duration) {
+        self.late = if waited > took / 4 { self.late + 1 } else { 0 };
+        if self.late == LATE_PORTIONS && self.now < self.most {
+            self.now += 1;
+            self.late = 0;
+        }
+    }
 }
 
 /// A portion that is being read.
@@ -84,10 +111,19 @@ impl<'a> Readers<'a> {
         // A limit on rows is a low rate.
         let blocks = if how.max_rows == u64::MAX { FIRST_BLOCKS } else { 1 };
         let size = blocks * portions.sql.places_a_block();
-        let queue = VecDeque::new();
-        let (next, is_gap, losses) = (0, false, 0);
-        let how = Dividing { max_rows: how.max_rows.min(portions.max_rows()), ..how };
-        Self { prepared, portions, reading, state, how, size, next, is_gap, queue, losses }
+        Self {
+            prepared,
+            portions,
+            reading,
+            state,
+            size,
+            next: 0,
+            is_gap: false,
+            side_by_side: SideBySide::new(how.readers, portions.sql.most_readers()),
+            queue: VecDeque::new(),
+            losses: 0,
+            how: Dividing { max_rows: how.max_rows.min(portions.max_rows()), ..how },
+        }
     }
 
     /// The next portion and its rows.
@@ -104,9 +140,11 @@ impl<'a> Readers<'a> {
                 return Ok(None);
             };
             let (from, to) = (reader.from, reader.to);
+            let asked = Instant::now();
             match joined(&mut reader.task).await {
                 Ok(Some(Taken { rows, bytes, took, content })) => {
                     self.losses = 0;
+                    self.side_by_side.adapt(asked.elapsed(), took);
                     let least = FIRST_BLOCKS * self.portions.sql.places_a_block();
                     let read = (rows, bytes, took);
                     let size = sized(reader.size, read, self.how.max_rows, least);
@@ -153,7 +191,7 @@ impl<'a> Readers<'a> {
     /// Keeps all readers busy.
     async fn read_ahead(&mut self) -> Result<(), Failure> {
         let workers = self.how.workers.as_ref();
-        let ahead = workers.map_or(self.how.readers, |workers| workers.ahead());
+        let ahead = workers.map_or(self.side_by_side.now, |workers| workers.ahead());
         while self.queue.len() < ahead
             && let Some((from, to)) = self.next_range().await?
         {
@@ -276,6 +314,21 @@ async fn collect(mut rows: Rows, max_bytes: usize) -> Read {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn readers_are_added_while_writing_waits_for_them() {
+        let (short, took) = (Duration::from_millis(10), Duration::from_millis(100));
+        let after = |wanted, waits: &[Duration]| {
+            let mut side_by_side = SideBySide::new(wanted, 4);
+            waits.iter().for_each(|waited| side_by_side.adapt(*waited, took));
+            side_by_side.now
+        };
+        assert_eq!(after(None, &[took, took, short, took, took]), 1);
+        assert_eq!(after(None, &[took; 3]), 2);
+        assert_eq!(after(None, &[took; 30]), 4);
+        assert_eq!(after(Some(2), &[took; 30]), 2);
+        assert_eq!(SideBySide::new(None, 1).most, 1);
+    }
 
     #[test]
     fn a_portion_is_bounded_by_bytes_rows_and_time() {

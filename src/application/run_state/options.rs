@@ -24,8 +24,8 @@ pub struct Options {
     pub batch_size: usize,
     /// Strategies with open queries at the same time.
     pub db_concurrency: usize,
-    /// Portions of a strategy that are read at the same time.
-    pub readers: usize,
+    /// Portions of a strategy that are read at the same time; `None`: as many as pay off.
+    pub readers: Option<usize>,
     /// Other processes that read and write the portions; `None`: this one does.
     pub workers: Option<u64>,
     /// How long to wait for what is still starting, such as workers.

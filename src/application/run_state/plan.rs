@@ -74,7 +74,7 @@ impl RunPlan {
         Ask {
             batch_size: options.batch_size,
             values: options.values,
-            in_portions: (!options.lists_keys && options.sample.is_none()).then(|| Dividing {
+            in_portions: options.sample.is_none().then(|| Dividing {
                 readers: options.readers,
                 // At a low rate a large portion would be written for long before it is verified.
                 max_rows: self.pace.now().rate.map_or(u64::MAX, |rate| {

@@ -100,9 +100,9 @@ settings! {
         db_concurrency: Count<16> = Count::new(1),
         /// Portions of a table to read at the same time, 1 to 4
         ///
-        /// Only plain queries are read in portions.
+        /// Only plain queries are read in portions. [default: up to 4 on PostgreSQL, if writing waits for them; elsewhere 1]
         #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_READERS")]
-        readers: Count<4> = Count::new(1),
+        readers: Count<4>,
         /// Leave reading and writing to about this many `shopwarm worker` processes, which you start
         ///
         /// They may run on other machines. --rate and --gentle hold for all of them together. A strategy fails if
@@ -209,7 +209,7 @@ impl RunSettings {
             concurrency: self.concurrency().as_usize(),
             batch_size: self.batch_size().as_usize(),
             db_concurrency: self.db_concurrency().as_usize(),
-            readers: self.readers().as_usize(),
+            readers: self.readers.map(Count::as_usize),
             workers: self.workers.map(Count::get),
             wait: self.wait(),
             default_ttl: self.default_ttl().0,

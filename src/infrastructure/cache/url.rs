@@ -1,6 +1,7 @@
 //! Errors and options that all caches share.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::application::ports::FreshUrl;
 use crate::domain::failure::{Failure, FailureKind};
@@ -24,6 +25,9 @@ pub struct ConnectOptions {
     pub key: Option<PathBuf>,
     /// Where servers are reached that a cluster or sentinels announce: `ANNOUNCED=REACHABLE`.
     pub nodes: Vec<String>,
+    /// How long to wait for a server that fails over; default: a minute for one that has become a
+    /// replica, 15 seconds for one that does not answer.
+    pub failover_timeout: Option<Duration>,
     /// Gives the URL again, if its password may change.
     pub fresh_url: Option<FreshUrl>,
 }

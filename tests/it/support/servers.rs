@@ -10,6 +10,8 @@
 //! stops it when its owner has gone.
 #![allow(dead_code, reason = "a toolbox: not every test run uses every tool")]
 
+mod front;
+mod haproxy;
 mod pooler;
 mod process;
 mod run;
@@ -24,6 +26,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
+pub use haproxy::HaProxy;
 pub use pooler::PgBouncer;
 pub use process::{PATIENCE, bounded, find, supervise, temp_dir};
 use process::{succeed, words};

@@ -21,7 +21,7 @@ use super::reach::Reach;
 use super::reply::{info_line, items, setting, text};
 use super::sign_in::SignIn;
 use super::slots::SLOTS;
-use super::wait::GIVE_UP;
+use super::wait::Patience;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::sync::{lock, read, write};
 use crate::infrastructure::cache::url::invalid_url;
@@ -43,7 +43,7 @@ pub(super) struct Cluster {
     seed: ConnectionInfo,
     sign_in: SignIn,
     reach: Reach,
-    give_up_after: Duration,
+    patience: Patience,
     nodes: StdMutex<HashMap<String, Arc<Node>>>,
     map: RwLock<Map>,
     refreshed: Mutex<Option<Instant>>,
@@ -58,10 +58,11 @@ impl Cluster {
         nodes: Vec<ConnectionInfo>,
         sign_in: &SignIn,
         reach: &Reach,
+        patience: Patience,
     ) -> Result<Self, Failure> {
         let mut first = None;
         for info in nodes {
-            let node = Node::new(info, sign_in.clone(), CONNECTIONS, GIVE_UP)?;
+            let node = Node::new(info, sign_in.clone(), CONNECTIONS, patience)?;
             match node.greet().await {
                 Ok(greeting) if greeting.mode == ServerMode::Cluster => {
                     return Self::of(node, reach).await;
@@ -91,12 +92,12 @@ impl Cluster {
         };
         let millis = millis.and_then(|millis| millis.parse().ok());
         let timeout = millis.map_or(NODE_TIMEOUT, Duration::from_millis);
-        node.health.give_up_after = GIVE_UP + timeout;
+        node.health.patience = node.health.patience.and(timeout);
         let cluster = Self {
             seed: node.peer.info.clone(),
             sign_in: node.sign_in.clone(),
             reach: reach.clone(),
-            give_up_after: node.health.give_up_after,
+            patience: node.health.patience,
             nodes: StdMutex::default(),
             map: RwLock::default(),
             refreshed: Mutex::default(),
@@ -117,7 +118,7 @@ impl Cluster {
             return Ok(Arc::clone(node));
         }
         let info = neighbour(&self.seed, &reached, at);
-        let mut node = Node::new(info, self.sign_in.clone(), CONNECTIONS, self.give_up_after)?;
+        let mut node = Node::new(info, self.sign_in.clone(), CONNECTIONS, self.patience)?;
         node.peer.announced = Some(format!("{host}:{port}"));
         let node = Arc::new(node);
         if let Some(known) = nodes.values().next() {
@@ -199,7 +200,7 @@ impl Cluster {
             _ => now,
         };
         *down = Some((since, now));
-        since.elapsed() >= self.give_up_after
+        since.elapsed() >= self.patience.silent
     }
 
     pub(super) async fn refresh(&self) {

@@ -32,6 +32,11 @@ pub(super) fn course(servers: &Servers, node: &Node, error: &RedisError) -> Cour
         },
         // A failover is finished or in progress.
         (Some("READONLY"), _) if servers.can_change() => Course::Later,
+        // The name, or the proxy, will lead to its successor.
+        (Some("READONLY"), Servers::One(_)) if node.was_primary() => {
+            node.health.note_failover();
+            Course::Later
+        }
         _ if is_transient(error) => Course::Later,
         _ => Course::End,
     }

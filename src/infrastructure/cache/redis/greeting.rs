@@ -7,7 +7,7 @@ use redis::{RedisError, RedisResult, Value as Reply};
 
 use super::node::Node;
 use super::reply::{Replies, pipe, setting};
-use super::wait::{GIVE_UP, Wait};
+use super::wait::Wait;
 use crate::domain::failure::{Failure, FailureKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Node {
                 Err(error) => self.peer.connect_failure(&error),
             };
             let is_silent = failure.kind == FailureKind::CacheUnreachable;
-            if !is_silent || self.is_gone() || wait.is_over(GIVE_UP) {
+            if !is_silent || self.is_gone() || wait.is_over(self.health.give_up_after()) {
                 return Err(failure);
             }
             wait.pause().await;

@@ -16,7 +16,7 @@ use super::line::Line;
 use super::peer::Peer;
 use super::reply::{Replies, is_transient, malformed, no_answer_in_time, pipe, words};
 use super::sign_in::SignIn;
-use super::wait::Wait;
+use super::wait::{Patience, Wait};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::infrastructure::cache::url::invalid_url;
 
@@ -47,6 +47,8 @@ pub(super) struct Node {
     /// The longest value that the server accepts (`proto-max-bulk-len`). A longer one makes it
     /// close the connection, and the whole batch is lost.
     longest_value: AtomicUsize,
+    /// It said so when the run began.
+    was_primary: AtomicBool,
     /// It supports transactions.
     has_transactions: AtomicBool,
     /// A separate connection for watching the server.
@@ -73,15 +75,16 @@ impl Node {
         info: ConnectionInfo,
         sign_in: SignIn,
         connections: usize,
-        give_up_after: Duration,
+        patience: Patience,
     ) -> Result<Self, Failure> {
         let client = Client::open(info).map_err(|_| invalid_url("it cannot be parsed"))?;
         Ok(Self {
             peer: Peer { info: client.get_connection_info().clone(), announced: None },
             sign_in,
-            health: Health::new(give_up_after),
+            health: Health::new(patience),
             lines: (0..connections).map(|_| Line::default()).collect(),
             longest_value: AtomicUsize::new(DEFAULT_MAX_VALUE),
+            was_primary: AtomicBool::new(false),
             has_transactions: AtomicBool::new(false),
             watch: Mutex::default(),
         })
@@ -107,6 +110,22 @@ impl Node {
         no_touch.cmd("CLIENT").arg("NO-TOUCH").arg("ON");
         let _: Replies = no_touch.query_async(&mut connection).await?;
         Ok(connection)
+    }
+
+    pub(super) fn was_primary(&self) -> bool {
+        self.was_primary.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_primary(&self) {
+        self.was_primary.store(true, Ordering::Relaxed);
+    }
+
+    /// Closes all connections: the next ones may lead to another server, since the name is resolved
+    /// again.
+    pub(super) async fn reconnect(&self) {
+        for line in &self.lines {
+            line.link.lock().await.connection = None;
+        }
     }
 
     /// Takes over an open connection.

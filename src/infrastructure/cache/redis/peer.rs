@@ -145,6 +145,13 @@ impl Peer {
 
     /// The failure of a server that keeps asking to come back later.
     pub(super) fn not_ready(&self, error: &RedisError) -> Failure {
+        if error.code() == Some("READONLY") {
+            let what = format!("the cache at {} has become a replica", self.place());
+            return Failure::new(FailureKind::CacheRefused, what, words(error)).hint(
+                "no other server has taken its place at this address: wait longer with \
+                 --failover-timeout, or give the URL of the primary",
+            );
+        }
         let what = format!("the cache at {} is not ready", self.place());
         Failure::new(FailureKind::CacheUnreachable, what, words(error))
             .hint("run again when it is: see INFO (loading, master_link_status) and its log")

@@ -179,7 +179,7 @@ impl<J: Job> Router<'_, J> {
         }
         if let Some(error) = rest.why_redirected.filter(|_| !self.is_over()) {
             wait.hop().await;
-            if wait.is_over(part.node.health.give_up_after) {
+            if wait.is_over(part.node.health.give_up_after()) {
                 let asked = rest.asked.into_iter().map(|(i, _)| i);
                 let picks = Picks::Some(rest.moved.into_iter().chain(asked).collect());
                 let denied = || part.node.peer.denied(&error);
@@ -209,7 +209,8 @@ impl<J: Job> Router<'_, J> {
             _ => node.health.silent(asked, || node.peer.not_ready(error)),
         };
         let is_down = self.servers.is_down(error);
-        let is_over = is_down || wait.is_over(node.health.give_up_after) && can_change;
+        let waited_enough = wait.is_over(node.health.give_up_after());
+        let is_over = is_down || waited_enough && (can_change || node.health.has_failed_over());
         if gone.is_none() && !is_over {
             return false;
         }

@@ -16,7 +16,7 @@ use super::peer::other_kind;
 use super::reach::Reach;
 use super::reply::{Replies, pipe, shown, words};
 use super::sign_in::SignIn;
-use super::wait::{GIVE_UP, Wait};
+use super::wait::{Patience, Wait};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::sync::lock;
 use crate::infrastructure::cache::url::invalid_url;
@@ -37,7 +37,7 @@ pub(super) struct Sentinels {
     primary: ConnectionInfo,
     sign_in: SignIn,
     reach: Reach,
-    give_up_after: Duration,
+    patience: Patience,
     current: StdMutex<Option<Arc<Node>>>,
     refreshed: Mutex<Option<Instant>>,
 }
@@ -60,16 +60,17 @@ impl Sentinels {
         address: SentinelAddress,
         sign_in: SignIn,
         reach: Reach,
+        patience: Patience,
     ) -> Result<Self, Failure> {
         let sentinels = address.sentinels.into_iter();
-        let sentinels = sentinels.map(|info| Node::new(info, SignIn::default(), 1, GIVE_UP));
+        let sentinels = sentinels.map(|info| Node::new(info, SignIn::default(), 1, patience));
         let mut all = Self {
             name: address.name,
             sentinels: sentinels.collect::<Result<_, _>>()?,
             primary: address.primary,
             sign_in,
             reach,
-            give_up_after: GIVE_UP + DOWN_AFTER,
+            patience: patience.and(DOWN_AFTER),
             current: StdMutex::default(),
             refreshed: Mutex::default(),
         };
@@ -77,10 +78,10 @@ impl Sentinels {
         loop {
             let (failure, give_up_after) = match all.ask().await {
                 Ok(word) => {
-                    all.give_up_after = GIVE_UP + word.down_after.unwrap_or(DOWN_AFTER);
+                    all.patience = patience.and(word.down_after.unwrap_or(DOWN_AFTER));
                     match all.install(&word).await {
                         Ok(()) => return Ok(all),
-                        Err(failure) => (failure, all.give_up_after),
+                        Err(failure) => (failure, all.patience.silent),
                     }
                 }
                 Err(failure) => (failure, ASK_TIMEOUT),
@@ -114,7 +115,7 @@ impl Sentinels {
             return Ok(());
         }
         let info = neighbour(&self.primary, &host, port);
-        let node = Node::new(info, self.sign_in.clone(), CONNECTIONS, self.give_up_after)?;
+        let node = Node::new(info, self.sign_in.clone(), CONNECTIONS, self.patience)?;
         let greeting = node.greet().await.map_err(|mut failure| {
             if failure.kind == FailureKind::CacheUnreachable {
                 failure.hint = Some(format!(
@@ -239,7 +240,7 @@ impl Sentinels {
             };
             let failure = match settled {
                 Ok(true) => None,
-                Ok(false) if wait.is_over(self.give_up_after) => None,
+                Ok(false) if wait.is_over(self.patience.silent) => None,
                 Ok(false) => {
                     wait.pause().await;
                     continue;
@@ -256,7 +257,7 @@ impl Sentinels {
                     }
                 }
             };
-            if wait.is_over(self.give_up_after) {
+            if wait.is_over(self.patience.silent) {
                 return Err(failure);
             }
             wait.pause().await;

@@ -13,7 +13,7 @@ use super::parts::Picks;
 use super::reach::Reach;
 use super::sentinel::{Sentinels, not_a_server};
 use super::sign_in::SignIn;
-use super::wait::GIVE_UP;
+use super::wait::Patience;
 use crate::domain::failure::Failure;
 use crate::infrastructure::cache::url::ConnectOptions;
 
@@ -28,18 +28,27 @@ impl Servers {
     /// None of them can be reached, or they do not match the URL.
     pub(super) async fn connect(url: &str, options: &ConnectOptions) -> Result<Self, Failure> {
         let (sign_in, reach) = (SignIn::new(options), Reach::new(&options.nodes)?);
+        let patience = Patience::new(options.failover_timeout);
         let info = match Address::parse(url, options)? {
             Address::Cluster(nodes) => {
-                return Ok(Self::Cluster(Cluster::connect(nodes, &sign_in, &reach).await?));
+                let cluster = Cluster::connect(nodes, &sign_in, &reach, patience).await?;
+                return Ok(Self::Cluster(cluster));
             }
             Address::Sentinel(address) => {
-                return Ok(Self::Sentinels(Sentinels::connect(address, sign_in, reach).await?));
+                let sentinels = Sentinels::connect(address, sign_in, reach, patience).await?;
+                return Ok(Self::Sentinels(sentinels));
             }
             Address::One(info) => info,
         };
-        let node = Node::new(info, sign_in, CONNECTIONS, GIVE_UP)?;
-        match node.greet().await?.mode {
-            ServerMode::Alone => Ok(Self::One(Arc::new(node))),
+        let node = Node::new(info, sign_in, CONNECTIONS, patience)?;
+        let greeting = node.greet().await?;
+        match greeting.mode {
+            ServerMode::Alone => {
+                if !greeting.is_replica {
+                    node.set_primary();
+                }
+                Ok(Self::One(Arc::new(node)))
+            }
             ServerMode::Cluster => Ok(Self::Cluster(Cluster::of(node, &reach).await?)),
             ServerMode::Sentinel => Err(not_a_server(&node).await),
         }
@@ -66,6 +75,7 @@ impl Servers {
     /// Requests the owners again, unless that was done a moment ago.
     pub(super) async fn refresh(&self) {
         match self {
+            Self::One(node) if node.health.has_failed_over() => node.reconnect().await,
             Self::One(_) => {}
             Self::Sentinels(sentinels) => sentinels.refresh().await,
             Self::Cluster(cluster) => cluster.refresh().await,

@@ -6,15 +6,34 @@ use tokio::time::sleep;
 
 use crate::domain::backoff::Backoff;
 
-/// A server that has not answered for this long ends the run. If another server can take its place,
-/// the time to detect the failure is added.
-pub(super) const GIVE_UP: Duration = Duration::from_secs(15);
+const SILENT: Duration = Duration::from_secs(15);
+const FAILOVER: Duration = Duration::from_mins(1);
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The number of fruitless redirections before a pause: two nodes may name each other.
 const MAX_HOPS: u32 = 5;
+
+/// How long to wait for a server before the run ends.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// One that does not answer.
+    pub silent: Duration,
+    /// One that has become a replica, until another server answers at its address.
+    pub failover: Duration,
+}
+
+impl Patience {
+    pub(super) fn new(wanted: Option<Duration>) -> Self {
+        Self { silent: wanted.unwrap_or(SILENT), failover: wanted.unwrap_or(FAILOVER) }
+    }
+
+    /// Of a server that others replace: the time to detect its failure is added.
+    pub(super) fn and(self, detection: Duration) -> Self {
+        Self { silent: self.silent + detection, ..self }
+    }
+}
 
 /// The retries since the last progress.
 pub(super) struct Wait {
@@ -33,8 +52,8 @@ impl Wait {
     }
 
     /// Whether there has been no progress for this long.
-    pub(super) fn is_over(&self, give_up_after: Duration) -> bool {
-        self.since.elapsed() >= give_up_after
+    pub(super) fn is_over(&self, longest: Duration) -> bool {
+        self.since.elapsed() >= longest
     }
 
     pub(super) async fn pause(&mut self) {

@@ -26,25 +26,29 @@ pub(super) async fn plan(
     })
 }
 
-/// The tables of full scans, with their approximate number of rows.
+/// The tables of full scans, with their approximate number of rows. Partitions count as their table.
 async fn find_scans(transaction: &mut Transaction<'_>, top: &Json) -> Answer<Vec<Scan>> {
-    let mut found = Vec::new();
+    let mut found: Vec<Scan> = Vec::new();
     let mut nodes = vec![top];
     while let Some(node) = nodes.pop() {
         if node["Node Type"] == "Seq Scan"
             && let Some(table) = node["Relation Name"].as_str()
         {
-            // A node's rows are counted after its filter, the table's before.
-            let rows = "SELECT reltuples FROM pg_class WHERE oid = to_regclass(quote_ident($1))";
-            let rows = unnamed(rows, PgArguments::default()).bind(table);
-            let rows = rows.fetch_optional(transaction.connection()).await?;
-            let rows: Option<f32> = rows.and_then(|row| row.try_get(0).ok());
-            found.push(Scan {
-                table: table.to_owned(),
-                rows: rows.filter(|rows| *rows >= 0.0).map(|rows| rows as u64),
-            });
+            let scan = scan_of(transaction, table).await?;
+            match found.iter_mut().find(|other| other.table == scan.table && table != scan.table) {
+                Some(whole) => whole.rows = whole.rows.zip(scan.rows).map(|(a, b)| a + b),
+                None => found.push(scan),
+            }
         }
         nodes.extend(node["Plans"].as_array().into_iter().flatten());
     }
     Ok(found)
+}
+
+async fn scan_of(transaction: &mut Transaction<'_>, table: &str) -> Answer<Scan> {
+    let rows = unnamed(include_str!("sql/scanned.sql"), PgArguments::default()).bind(table);
+    let row = rows.fetch_optional(transaction.connection()).await?;
+    let row = row.and_then(|row| Some((row.try_get(0).ok()?, row.try_get::<f64, _>(1).ok()?)));
+    let (table, rows) = row.unwrap_or((table.to_owned(), -1.0));
+    Ok(Scan { table, rows: (rows >= 0.0).then_some(rows as u64) })
 }

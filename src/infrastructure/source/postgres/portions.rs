@@ -1,4 +1,4 @@
-//! Ranges of a heap table's blocks.
+//! Ranges of a heap table's blocks; of a table with partitions, the same blocks of each of them.
 //!
 //! From version 14 on, a condition on `ctid` reads only these blocks, and an update always writes a
 //! new row with the `xmin` of its transaction. Nothing but a rewrite of the whole table moves a row
@@ -23,25 +23,25 @@ const WRITER: &str = "_shopwarm_writer";
 /// More than a block of the largest size has rows.
 const PLACES_A_BLOCK: u64 = 2048;
 
+/// A portion has a block of each partition, and must fit into memory.
+const MAX_PARTITIONS: u64 = 1000;
+
 impl PortionSql for PostgresPortions {
     fn located(&self, sql: &str, table: &DrivingTable) -> Option<String> {
         let (columns, alias) = (after_select(sql)?, quoted(&table.alias, '"'));
         Some(format!("SELECT {alias}.ctid AS {PLACE}, {alias}.xmin AS {WRITER},{columns}"))
     }
 
-    /// Partitioned tables, views and tables of other storage have no row here. A name that is no column
-    /// would call a function with that name.
+    /// Views and tables of other storage have no row here. A name that is no column would call a function
+    /// with that name.
     fn state(&self, table: &DrivingTable) -> String {
         let alone = table.alone.clone().unwrap_or_default();
         // The size last: a rewrite in between is noticed.
         format!(
             "SELECT txid_snapshot_xmin(s.now) AS horizon, txid_snapshot_xmax(s.now) AS next, \
-             {} AS storage, {PLACES_A_BLOCK} * pg_relation_size(c.oid) \
-             / current_setting('block_size')::int8 AS places \
+             {} AS storage, {PLACES_A_BLOCK} * {} / current_setting('block_size')::int8 AS places \
              FROM (SELECT txid_current_snapshot() AS now) s, pg_class c \
-             JOIN pg_am a ON a.oid = c.relam \
-             WHERE c.oid = {} AND c.relkind = 'r' AND NOT c.relhassubclass AND a.amname = 'heap' \
-             AND has_table_privilege(c.oid, 'SELECT') \
+             WHERE c.oid = {} AND {} AND has_table_privilege(c.oid, 'SELECT') \
              AND NOT EXISTS (SELECT FROM unnest({}) AS n (name) WHERE NOT EXISTS (SELECT \
              FROM pg_attribute WHERE attrelid = c.oid AND (attnum > 0 OR attname IN {OF_EACH_VERSION}) \
              AND attname = n.name)) \
@@ -49,15 +49,17 @@ impl PortionSql for PostgresPortions {
              AND pronamespace <> 'pg_catalog'::regnamespace) \
              AND current_setting('server_version_num')::int >= 140000 AND {AT_THE_PRIMARY}",
             storage(table),
+            of_tree(table, "max(pg_relation_size(tree.oid))"),
             oid(table),
+            of_tree(table, &format!("bool_and({IS_HEAP}) AND count(*) <= {MAX_PARTITIONS}")),
             names(&alone.columns),
             names(&alone.functions),
         )
     }
 
     fn no_state(&self) -> &'static str {
-        "its table is partitioned or inherited, this user may not read all of it, or the query calls a \
-         function of your own"
+        "it does not read a plain table, this user may not read all of it, or the query calls a function \
+         of your own"
     }
 
     fn within(&self, from: u64, to: u64, _: &mut Vec<Param>) -> String {
@@ -78,6 +80,10 @@ impl PortionSql for PostgresPortions {
         None
     }
 
+    fn most_readers(&self) -> usize {
+        4
+    }
+
     fn places_a_block(&self) -> u64 {
         PLACES_A_BLOCK
     }
@@ -92,19 +98,35 @@ fn names(names: &[String]) -> String {
     format!("ARRAY[{}]::name[]", names.join(", "))
 }
 
-/// The table's file, what its columns are, and the start of the server: one that was promoted may
+/// What holds rows of a table, or only has partitions.
+const IS_HEAP: &str = "(SELECT relkind = 'p' OR relkind = 'r' AND EXISTS \
+                       (SELECT FROM pg_am a WHERE a.oid = relam AND a.amname = 'heap') \
+                       FROM pg_class WHERE pg_class.oid = tree.oid)";
+
+/// An aggregate over the table and those that have its rows: its partitions, or tables that inherit from it.
+fn of_tree(table: &DrivingTable, aggregate: &str) -> String {
+    format!(
+        "(WITH RECURSIVE tree (oid) AS (SELECT {}::oid UNION SELECT i.inhrelid \
+         FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid) SELECT {aggregate} FROM tree)",
+        oid(table)
+    )
+}
+
+/// The table's files, what its columns are, and the start of the server: one that was promoted may
 /// count its transactions anew.
 fn storage(table: &DrivingTable) -> String {
-    let (oid, alone) = (oid(table), table.alone.clone().unwrap_or_default());
+    let alone = table.alone.clone().unwrap_or_default();
     let columns = names(&[alone.columns, alone.given].concat());
-    format!(
-        "(pg_relation_filenode({oid})::int8 \
-         # (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8 \
-         # hashtextextended(COALESCE((SELECT string_agg(concat_ws(' ', t.attnum, t.attname, t.atttypid, \
-         t.atttypmod, t.attmissingval, (SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) \
-         FROM pg_enum e WHERE e.enumtypid = t.atttypid)), ',' ORDER BY t.attnum) \
-         FROM pg_attribute t WHERE t.attrelid = {oid} AND t.attname = ANY({columns})), ''), 0))"
-    )
+    let files = format!(
+        "hashtextextended(string_agg(concat_ws(' ', pg_relation_filenode(tree.oid), \
+         (SELECT string_agg(concat_ws(' ', t.attnum, t.attname, t.atttypid, t.atttypmod, t.attmissingval, \
+         (SELECT string_agg(e.enumlabel, ' ' ORDER BY e.oid) FROM pg_enum e \
+         WHERE e.enumtypid = t.atttypid)), ',' ORDER BY t.attnum) \
+         FROM pg_attribute t WHERE t.attrelid = tree.oid AND t.attname = ANY({columns}))), \
+         ';' ORDER BY tree.oid), 0)"
+    );
+    let started = "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8";
+    format!("({} # {started})", of_tree(table, &files))
 }
 
 fn tid(place: u64) -> String {

@@ -1,0 +1,98 @@
+//! A cache behind one address, at which another server answers after a failover.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::support::faults::{keys, until, warm};
+use crate::support::items::{ROWS, Shop, end, hurry, total};
+use crate::support::replica::{follow, info};
+use crate::support::servers::{HaProxy, Postgres, Redis};
+use crate::support::shopwarm::{Finished, binary, finish, program};
+
+/// The second server takes the place of the first, which follows it from now on.
+fn fail_over(from: &Redis, to: &Redis) {
+    to.cli(&["REPLICAOF", "NO", "ONE"]);
+    from.cli(&["REPLICAOF", "127.0.0.1", &to.port().to_string()]);
+}
+
+#[track_caller]
+fn came_through(run: &Finished, now: &Redis) {
+    assert_eq!(run.json()["outcome"], "complete");
+    assert_eq!(keys(now), ROWS);
+    assert_eq!(total(run, "warmed"), ROWS, "{}", run.stdout);
+    assert_eq!(total(run, "failed"), 0, "{}", run.stdout);
+}
+
+fn shop() -> Shop {
+    Shop::new(Postgres::database(), "'item:' || id")
+}
+
+#[test]
+fn a_proxy_leads_to_the_new_primary() {
+    for is_killed in [false, true] {
+        let (shop, other) = (shop(), Redis::start(&[]));
+        follow(&other, &shop.redis);
+        let proxy = HaProxy::start(&[&shop.redis, &other]);
+        let run = warm(&shop.contexts, shop.database.url(), proxy.url());
+        let child = run.args("--rate 500").start();
+        until("the run is under way", || keys(&shop.redis) > ROWS / 4);
+        if is_killed {
+            shop.redis.kill();
+            sleep(Duration::from_secs(2));
+            other.cli(&["REPLICAOF", "NO", "ONE"]);
+        } else {
+            fail_over(&shop.redis, &other);
+        }
+        let run = end(child);
+        came_through(&run, &other);
+        let said = run.strategy("shop/items")["warnings"].to_string();
+        assert!(said.contains("the cache was restarted or replaced"), "{said}");
+    }
+}
+
+/// With a private `/etc/hosts`, and the same port on two addresses.
+#[test]
+fn a_name_is_resolved_again() {
+    let shop = shop();
+    let port = shop.redis.port();
+    let other = Redis::start(&["--bind", "127.0.0.2", "--port", &port.to_string()]);
+    follow(&other, &shop.redis);
+    let dir = tempfile::tempdir().unwrap();
+    let hosts = dir.path().join("hosts");
+    fs::write(&hosts, "127.0.0.1 cache.test localhost\n").unwrap();
+    let script = dir.path().join("shopwarm");
+    let text = format!(
+        "#!/bin/sh\nexec unshare -m sh -c 'mount --bind {} /etc/hosts && exec {} \"$@\"' sh \"$@\"\n",
+        hosts.display(),
+        binary().display()
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    let run = program(&script, "warmup context shop -o json --rate 500").contexts(&shop.contexts);
+    let run = run.database(shop.database.url()).cache(format!("redis://cache.test:{port}"));
+    let child = run.start();
+    until("the run is under way", || keys(&shop.redis) > ROWS / 4);
+    fail_over(&shop.redis, &other);
+    sleep(Duration::from_secs(1));
+    fs::write(&hosts, "127.0.0.2 cache.test localhost\n").unwrap();
+    came_through(&end(child), &other);
+}
+
+#[test]
+fn without_a_successor_the_run_ends_after_the_failover_timeout() {
+    let (shop, other) = (shop(), Redis::start(&[]));
+    follow(&other, &shop.redis);
+    let run = warm(&shop.contexts, shop.database.url(), shop.redis.url());
+    let child = run.args("--rate 500 --failover-timeout 2s").start();
+    until("the run is under way", || keys(&shop.redis) > ROWS / 4);
+    fail_over(&shop.redis, &other);
+    hurry(&child);
+    let run = finish(child).expect(3);
+    for words in ["has become a replica", "--failover-timeout"] {
+        assert!(run.stdout.contains(words), "{}", run.stdout);
+    }
+    let warmed = total(&run, "warmed");
+    assert!(warmed <= keys(&shop.redis), "{warmed} of {}", info(&other, "db0"));
+}
