@@ -215,7 +215,7 @@ fn troubles(report: &Report) -> Vec<String> {
     let totals = report.totals();
     let count = |n: u64, what: &str| (n > 0).then(|| format!("{} {what}", keys(n)));
     [
-        (report.stopped == Some(Stop::LockLost)).then(|| "another run took the lock".to_owned()),
+        (report.stopped == Some(Stop::LockLost)).then(|| "the lock was lost".to_owned()),
         (!failed.is_empty()).then(|| {
             let names = first_names(&failed);
             match all {

@@ -1,7 +1,9 @@
 //! A cache that is not the same any more in the middle of a run, and one that only seems so.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::support::faults::{
     bulk, calm, comes_through, count, is_incomplete, proxied, start_and_hold, until, warm,
@@ -122,4 +124,30 @@ fn a_cache_file_that_cannot_be_made_again_leaves_nothing_warmed() {
     is_incomplete(&run);
     assert_eq!(count(&run.json()["totals"], "warmed"), 0, "{}", run.stdout);
     assert!(run.stderr.contains("lost the cache file"), "{}", run.stderr);
+}
+
+/// After seconds of waiting it is no disk that is full.
+#[test]
+fn a_cache_file_that_another_program_has_locked_is_said_to_be_locked() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("c.db");
+    let (_dir, contexts) = bulk(&[20_000]);
+    let database = Sqlite::database();
+    let run = warm(&contexts, database.url(), format!("sqlite:{}", file.display()));
+    let child = run.args("--rate 500 --no-lock").start();
+    until("the run is under way", || keys_in(&file) > 500);
+    let mut locker = Command::new("sqlite3")
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = locker.stdin.take().unwrap();
+    input.write_all(b".timeout 10000\nBEGIN IMMEDIATE; SELECT 'locked';\n").unwrap();
+    locker.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
+    let run = calm(finish(child)).expect(6);
+    assert!(run.stderr.contains("another program holds its lock"), "{}", run.stderr);
+    assert!(!run.stderr.contains("free space"), "{}", run.stderr);
+    drop(input);
+    locker.wait().unwrap();
 }

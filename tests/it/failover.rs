@@ -52,6 +52,21 @@ fn a_proxy_leads_to_the_new_primary() {
     }
 }
 
+/// The lock lasts for half a minute.
+#[test]
+fn a_failover_may_take_longer_than_the_lock_lasts() {
+    let (shop, other) = (shop(), Redis::start(&[]));
+    follow(&other, &shop.redis);
+    let proxy = HaProxy::start(&[&shop.redis, &other]);
+    let run = warm(&shop.contexts, shop.database.url(), proxy.url());
+    let child = run.args("--rate 500 --failover-timeout 2m").start();
+    until("the run is under way", || keys(&shop.redis) > ROWS / 4);
+    shop.redis.kill();
+    sleep(Duration::from_secs(35));
+    other.cli(&["REPLICAOF", "NO", "ONE"]);
+    came_through(&end(child), &other);
+}
+
 /// With a private `/etc/hosts`, and the same port on two addresses.
 #[test]
 fn a_name_is_resolved_again() {

@@ -220,16 +220,43 @@ impl Claims {
             sleep(pause.min(ends.saturating_duration_since(Instant::now()))).await;
             let asked = Instant::now();
             let renewing = self.cache.meta().renew(&keys, self.value.as_bytes(), TTL);
-            match timeout_at(ends, renewing).await {
-                Ok(Ok(true)) => (ends, pause) = (asked + TTL - MARGIN, RENEW_EVERY),
+            let why = match timeout_at(ends, renewing).await {
+                Ok(Ok(true)) => {
+                    (ends, pause) = (asked + TTL - MARGIN, RENEW_EVERY);
+                    continue;
+                }
                 Ok(Ok(false)) if self.taken_again(&mut epoch).await => {
                     (ends, pause) = (asked + TTL - MARGIN, RENEW_EVERY);
+                    continue;
                 }
                 Ok(Ok(false)) => return "was taken by another run, or deleted".to_owned(),
-                Ok(Err(_)) if Instant::now() < ends => pause = RENEW_AGAIN,
-                Ok(Err(failure)) => return format!("could not be renewed: {}", failure.why),
-                Err(_) => return "could not be renewed: no answer in time".to_owned(),
+                Ok(Err(_)) if Instant::now() < ends => {
+                    pause = RENEW_AGAIN;
+                    continue;
+                }
+                Ok(Err(failure)) => failure.why,
+                Err(_) => "no answer in time".to_owned(),
+            };
+            if !self.taken_after_silence(&mut epoch, ends).await {
+                return format!("could not be renewed: {why}");
             }
+            (ends, pause) = (Instant::now() + TTL - MARGIN, RENEW_EVERY);
+        }
+    }
+
+    /// A failover may take longer than the lock lasts. Meanwhile nobody can write; if it is another cache
+    /// that answers in the end, takes the claims again. Not if this process was stopped itself.
+    async fn taken_after_silence(&self, epoch: &mut Option<u64>, ended: Instant) -> bool {
+        let mut last = ended;
+        loop {
+            if last.elapsed() > RENEW_EVERY {
+                return false;
+            }
+            last = Instant::now();
+            if let Ok(Ok(_)) = timeout(RENEW_AGAIN, self.cache.epoch()).await {
+                return self.taken_again(epoch).await;
+            }
+            sleep(RENEW_AGAIN).await;
         }
     }
 

@@ -12,6 +12,8 @@ mod rows;
 mod url;
 
 use std::path::Path;
+use std::sync::Mutex as StdMutex;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
@@ -28,6 +30,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::form::Form;
 use crate::domain::standing::Standing;
+use crate::domain::sync::lock;
 use crate::domain::ttl::Ttl;
 use crate::infrastructure::cache::url::Access;
 use file::{CacheFile, words};
@@ -39,6 +42,8 @@ pub struct SqliteCache {
     /// SQLite allows one writer.
     connection: Mutex<SqliteConnection>,
     file: CacheFile,
+    /// When another program's lock last kept a batch from being written, and the failure.
+    locked: StdMutex<Option<(Instant, Failure)>>,
 }
 
 impl SqliteCache {
@@ -48,7 +53,8 @@ impl SqliteCache {
     /// The file cannot be used as a cache.
     pub async fn open(url: &str, access: Access) -> Result<Self, Failure> {
         let (file, connection) = CacheFile::open(url, access).await?;
-        Ok(Self { connection: Mutex::new(connection), file })
+        let (connection, locked) = (Mutex::new(connection), StdMutex::default());
+        Ok(Self { connection, file, locked })
     }
 
     async fn lock(&self) -> MutexGuard<'_, SqliteConnection> {
@@ -61,6 +67,10 @@ impl SqliteCache {
 
     fn failure(&self, verb: &str, error: &sqlx::Error) -> Failure {
         let what = format!("cannot {verb} the cache file {}", self.file);
+        if is_locked(error) {
+            return Failure::new(FailureKind::CacheUnreachable, what, words(error))
+                .hint("another program holds its lock: find it (fuser, lsof), then run again");
+        }
         Failure::new(FailureKind::CacheRefused, what, words(error))
             .hint("check the disk's free space and the file's permissions")
     }
@@ -70,11 +80,28 @@ impl SqliteCache {
         batch: &EntryBatch,
         how: &WriteOptions,
     ) -> Result<Vec<WriteOutcome>, Failure> {
+        let asked = Instant::now();
         let mut connection = self.lock().await;
+        // Batches that wait behind each other do not wait for the same lock one after the other.
+        if let Some((_, failure)) = lock(&self.locked).clone().filter(|(at, _)| *at > asked) {
+            return Err(failure);
+        }
         self.file.follow(&mut connection).await?;
         let stored = entries::store(&mut connection, batch, how).await;
-        stored.map_err(|error| self.failure("write to", &error))
+        stored.map_err(|error| {
+            let failure = self.failure("write to", &error);
+            if is_locked(&error) {
+                *lock(&self.locked) = Some((Instant::now(), failure.clone()));
+            }
+            failure
+        })
     }
+}
+
+/// SQLITE_BUSY or SQLITE_LOCKED, with any extension.
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 #[async_trait]
