@@ -77,6 +77,8 @@ const POSTGRES: &[Type] = &[
     ("mood[]", Array, &["'{\"so so\",läuft}'"]),
     ("grid", Array, &["'{{1,2}}'"]),
     ("amount[]", Array, &["'{3,0}'"]),
+    ("fee", Exact, &["3"]),
+    ("\"Odd mood\"", Text, &["'so so'"]),
     // Where the server has it.
     ("citext", Text, &["'Ä b'", "'1'", "'YES'"]),
 ];
@@ -163,7 +165,8 @@ const SQLITE: &[Type] = &[
 fn postgres_says_what_is_stored() {
     let set_up = "SET TimeZone = 'UTC'; CREATE TYPE mood AS ENUM ('so so', 'läuft');
                   CREATE DOMAIN price AS numeric(10,2); CREATE DOMAIN grid AS int[];
-                  CREATE DOMAIN amount AS numeric";
+                  CREATE DOMAIN amount AS numeric; CREATE DOMAIN fee AS price;
+                  CREATE TYPE \"Odd mood\" AS ENUM ('so so')";
     let server = Lab::empty(Dialect::Postgres).database;
     let citext = "SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'";
     match server.query(citext).as_str() {

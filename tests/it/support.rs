@@ -17,6 +17,7 @@ pub mod music;
 pub mod proxy;
 pub mod readers;
 pub mod replica;
+pub mod rewriting;
 pub mod sample;
 pub mod servers;
 pub mod shop;

@@ -4,7 +4,8 @@
 //! shop's sessions. We set everything else that can change a result.
 
 use sqlx::Executor as _;
-use sqlx::mysql::MySqlConnection;
+use sqlx::error::DatabaseError;
+use sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
 
 use super::super::driver::{Answer, safe};
 use super::ask::cell;
@@ -56,11 +57,11 @@ pub(super) async fn set(session: &mut MySqlConnection) -> Answer<()> {
         "SET SESSION sql_select_limit = 18446744073709551615, \
          SESSION max_join_size = 18446744073709551615, SESSION sql_big_selects = 1",
         "ROLLBACK AND NO CHAIN NO RELEASE",
-        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
         "SET timestamp = DEFAULT",
     ] {
         session.execute(statement).await?;
     }
+    isolate(session).await?;
     // The server's timeout also counts the time that it waits for us, so we keep the time. MariaDB
     // knows the first, MySQL the second.
     let limit = session.execute("SET SESSION max_statement_time = 0");
@@ -81,6 +82,22 @@ pub(super) async fn set(session: &mut MySqlConnection) -> Answer<()> {
         session.execute(sqlx::raw_sql(safe(&set))).await?;
     }
     Ok(())
+}
+
+/// TiDB has no read-only transactions. Definitions are plain SELECTs, so we only read there too.
+async fn isolate(session: &mut MySqlConnection) -> Answer<()> {
+    let isolate = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+    match session.execute(sqlx::raw_sql(safe(&format!("{isolate}, READ ONLY")))).await {
+        Err(sqlx::Error::Database(error)) if is_not_supported(error.as_ref()) => {
+            session.execute(isolate).await.map(drop)
+        }
+        done => done.map(drop),
+    }
+}
+
+fn is_not_supported(error: &dyn DatabaseError) -> bool {
+    let error = error.try_downcast_ref::<MySqlDatabaseError>();
+    error.is_some_and(|error| error.number() == 1235)
 }
 
 /// The assignment for a variable that differs.

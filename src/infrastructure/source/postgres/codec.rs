@@ -50,7 +50,12 @@ impl Codec {
             }
             _ => {}
         }
-        match info.name().to_ascii_uppercase().as_str() {
+        // A type outside the search path is named with its schema, such as `extensions.citext`.
+        let name = info.name().to_ascii_uppercase();
+        if name.ends_with(".CITEXT") {
+            return Self::Text;
+        }
+        match name.as_str() {
             "BOOL" => Self::Bool,
             "INT2" => Self::Int2,
             "INT4" => Self::Int4,

@@ -7,6 +7,9 @@ use super::super::driver::safe;
 use super::super::rows::{Broken, Reader, Rows};
 use super::transaction::{Statement, Transaction, unnamed};
 
+/// What opens the cursor, before a query.
+pub(super) const CURSOR: &str = "DECLARE shopwarm BINARY NO SCROLL CURSOR FOR ";
+
 /// Reads a query in its own transaction.
 pub(super) async fn read_once<D: Reader<Db = sqlx::Postgres>>(
     connection: &mut PgConnection,
@@ -15,6 +18,29 @@ pub(super) async fn read_once<D: Reader<Db = sqlx::Postgres>>(
     rows: &mut Rows<'_, D>,
     begin: &str,
 ) -> Result<(), Broken> {
+    let is_cursor = !rows.is_brief();
+    match read(connection, sql, arguments.clone(), rows, (begin, is_cursor)).await {
+        Err(Broken::Sql(error)) if is_cursor && is_unsupported(&error) => {
+            let sql = sql.replacen(CURSOR, "", 1);
+            read(connection, &sql, arguments, rows, (begin, false)).await
+        }
+        read => read,
+    }
+}
+
+/// CockroachDB has no cursors with binary rows.
+fn is_unsupported(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "0A000")
+}
+
+async fn read<D: Reader<Db = sqlx::Postgres>>(
+    connection: &mut PgConnection,
+    sql: &str,
+    arguments: PgArguments,
+    rows: &mut Rows<'_, D>,
+    (begin, is_cursor): (&str, bool),
+) -> Result<(), Broken> {
     let begin = rows.labelled(begin);
     let begun = Transaction::begin(connection, begin);
     let mut transaction = rows.wait_for_turn(begun).await?;
@@ -22,9 +48,9 @@ pub(super) async fn read_once<D: Reader<Db = sqlx::Postgres>>(
         rows.read_on(session);
     }
     let query = unnamed(sql, arguments);
-    let read = match rows.is_brief() {
-        true => rows.stream(query.fetch(transaction.connection())).await,
-        false => read_cursor(transaction.connection(), query, rows).await,
+    let read = match is_cursor {
+        true => read_cursor(transaction.connection(), query, rows).await,
+        false => rows.stream(query.fetch(transaction.connection())).await,
     };
     match read {
         Ok(()) | Err(Broken::Sql(_)) => {

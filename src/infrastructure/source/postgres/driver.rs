@@ -16,7 +16,7 @@ use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{LOCK_TIMEOUT, Waiting, Watched};
 use super::codec::Codec;
 use super::columns::columns;
-use super::cursor::read_once;
+use super::cursor::{CURSOR, read_once};
 use super::dialect::PostgresDialect;
 use super::numeric::malformed;
 use super::parameters::Parameters;
@@ -118,7 +118,7 @@ impl Driver for Postgres {
     /// A row of NULLs, without reading a table. Preparing would leave a named statement.
     const DESCRIBED: [&str; 2] =
         ["SELECT d.* FROM (SELECT 1) AS one LEFT JOIN (", ") AS d ON false"];
-    const PREFIX: &str = "DECLARE shopwarm BINARY NO SCROLL CURSOR FOR ";
+    const PREFIX: &str = CURSOR;
     const GRACE: Duration = CONNECT_TIMEOUT;
 
     fn session_zone(&self) -> SessionZone {
