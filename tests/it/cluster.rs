@@ -327,6 +327,27 @@ fn of_runs_that_start_at_one_instant_one_runs_on_a_cluster_too() {
     }
 }
 
+/// Valkey 9 has numbered databases in a cluster too.
+#[test]
+fn a_cluster_of_valkey_has_numbered_databases() {
+    let cluster = RedisCluster::start_valkey(3, &["--cluster-databases", "4"]);
+    let (_dir, contexts) = bulk(&[3000]);
+    let database = Sqlite::database();
+    for (url, db) in [
+        (cluster.url() + "/3", "3"),
+        (format!("redis://127.0.0.1:{}/2", cluster.nodes[1].port()), "2"),
+        (cluster.url(), "0"),
+    ] {
+        let run = calm(warm(&contexts, database.url(), &url).run()).expect(0);
+        assert_eq!(count(&run.strategy("bulk/first"), "warmed"), 3000);
+        let of = |node| cluster.cli(node, &["-n", db, "--scan", "--pattern", "first:*"]);
+        let found: usize = (0..3).map(|node| of(node).lines().count()).sum();
+        assert_eq!(found, 3000, "in database {db}");
+        let verify = shopwarm("verify context bulk").contexts(&contexts);
+        verify.database(database.url()).cache(&url).run().expect(0);
+    }
+}
+
 #[test]
 fn what_does_not_fit_a_cluster_is_said() {
     let cluster = RedisCluster::start_with(1, 0, &[], Some("shop-secret"));

@@ -51,6 +51,26 @@ fn certificates_on_both_sides_let_a_run_in() {
     }
 }
 
+/// As Azure and ElastiCache have it: the nodes announce addresses, and their certificates have a name.
+#[test]
+fn certificates_of_nodes_may_have_the_name_of_the_cluster() {
+    let (_dir, contexts) = bulk(&[3000]);
+    let database = Sqlite::database();
+    let args = MUTUAL_TLS.replace("--tls-cert-file server.crt", "--tls-cert-file named.crt");
+    let cluster =
+        RedisCluster::start_with(3, 0, &args.split_whitespace().collect::<Vec<_>>(), None);
+    let at = cluster.nodes[0].ca_file();
+    let at = at.parent().unwrap();
+    let url = |host| format!("rediss+cluster://{host}:{}", cluster.nodes[0].port());
+    let run = warm(&contexts, database.url(), url("localhost"));
+    let run = calm(trusting(run, at, ALL).run()).expect(0);
+    assert_eq!(count(&run.strategy("bulk/first"), "warmed"), 3000);
+    // Nobody says which name to expect.
+    let run = warm(&contexts, database.url(), url("127.0.0.1"));
+    let run = calm(trusting(run, at, ALL).run()).expect(6);
+    assert!(run.stderr.contains("use the host name in the server's certificate"), "{}", run.stderr);
+}
+
 #[test]
 fn what_is_wrong_with_a_certificate_is_said() {
     let (_dir, contexts) = bulk(&[1]);

@@ -21,6 +21,7 @@ mod lives;
 mod map;
 mod meta;
 mod misses;
+mod named;
 mod node;
 mod parts;
 mod peer;

@@ -120,10 +120,24 @@ impl RedisCluster {
         Self::start_with(primaries, replicas, &[], None)
     }
 
+    /// A cluster of Valkey.
+    pub fn start_valkey(primaries: usize, extra_args: &[&str]) -> RedisCluster {
+        Self::start_of(Redis::start_valkey, (primaries, 0), extra_args, None)
+    }
+
     /// `extra_args` are every node's.
     pub fn start_with(
         primaries: usize,
         replicas: usize,
+        extra_args: &[&str],
+        password: Option<&str>,
+    ) -> RedisCluster {
+        Self::start_of(Redis::start, (primaries, replicas), extra_args, password)
+    }
+
+    fn start_of(
+        start: impl Fn(&[&str]) -> Redis,
+        (primaries, replicas): (usize, usize),
         extra_args: &[&str],
         password: Option<&str>,
     ) -> RedisCluster {
@@ -138,7 +152,7 @@ impl RedisCluster {
             if let Some(password) = password {
                 args.extend(["--requirepass", password, "--masterauth", password]);
             }
-            Redis::start(&args)
+            start(&args)
         });
         let cluster =
             RedisCluster { nodes: nodes.collect(), password: password.map(str::to_owned) };

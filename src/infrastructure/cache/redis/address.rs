@@ -55,11 +55,7 @@ impl Address {
             hosts.map(|url| trusting(server(&url?)?, options)).collect::<Result<Vec<_>, Failure>>()
         };
         if topology == "cluster" {
-            let nodes = each(tail, None)?;
-            if nodes.iter().any(|node| node.redis_settings().db() != 0) {
-                return Err(invalid_url("a cluster has only database 0"));
-            }
-            return Ok(Self::Cluster(nodes));
+            return Ok(Self::Cluster(each(tail, None)?));
         }
         let (path, options_text) = match tail.find(['?', '#']) {
             Some(at) => tail.split_at(at),

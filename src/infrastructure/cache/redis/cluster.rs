@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use super::address::neighbour;
 use super::greeting::ServerMode;
 use super::lives::Past;
-use super::map::Map;
+use super::map::{Map, Member};
 use super::node::Node;
 use super::parts::Picks;
 use super::peer::other_kind;
@@ -110,7 +110,7 @@ impl Cluster {
     }
 
     /// The node at an address; connects on first use.
-    fn node(&self, host: &str, port: u16) -> Result<Arc<Node>, Failure> {
+    fn node(&self, host: &str, port: u16, name: Option<&str>) -> Result<Arc<Node>, Failure> {
         let mut nodes = lock(&self.nodes);
         let (reached, at) = self.reach.place(host, port);
         let place = format!("{reached}:{at}");
@@ -120,6 +120,8 @@ impl Cluster {
         let info = neighbour(&self.seed, &reached, at);
         let mut node = Node::new(info, self.sign_in.clone(), CONNECTIONS, self.patience)?;
         node.peer.announced = Some(format!("{host}:{port}"));
+        let seed = host_of(&self.seed).0;
+        node.names.extend(name.map(str::to_owned).into_iter().chain([seed]));
         let node = Arc::new(node);
         if let Some(known) = nodes.values().next() {
             node.set_longest_value(known.longest_value());
@@ -162,7 +164,7 @@ impl Cluster {
     /// The node in a redirection.
     pub(super) fn named(&self, by: &Node, error: &RedisError) -> Option<Arc<Node>> {
         let (_, host, port) = self.direction(by, error)?;
-        self.node(&host, port).ok()
+        self.node(&host, port, None).ok()
     }
 
     /// Slot, host and port of `MOVED 3999 127.0.0.1:6381`.
@@ -171,7 +173,7 @@ impl Cluster {
         let slot = words.next()?.parse().ok().filter(|slot| *slot < SLOTS)?;
         let (host, port) = words.next()?.rsplit_once(':')?;
         let host = match host {
-            "" | "?" => host_of(by).0,
+            "" | "?" => host_of(&by.peer.info).0,
             host => host.trim_matches(['[', ']']).to_owned(),
         };
         Some((slot, host, port.parse().ok()?))
@@ -181,7 +183,7 @@ impl Cluster {
         let Some((slot, host, port)) = self.direction(by, error) else {
             return;
         };
-        let Ok(node) = self.node(&host, port) else {
+        let Ok(node) = self.node(&host, port, None) else {
             return;
         };
         self.map_mut().set_owner(slot, node);
@@ -227,8 +229,10 @@ impl Cluster {
                     continue;
                 }
             };
-            let (asked, _) = host_of(&node);
-            if let Some(map) = Map::read(reply, &asked, |host, port| self.node(host, port))? {
+            let (asked, _) = host_of(&node.peer.info);
+            let known =
+                |member: &Member| self.node(&member.host, member.port, member.hostname.as_deref());
+            if let Some(map) = Map::read(reply, &asked, known)? {
                 self.take(map);
                 return Ok(());
             }
@@ -324,8 +328,8 @@ async fn is_primary_still(node: &Node) -> bool {
 }
 
 /// The host of a node, as a default for its neighbours.
-fn host_of(node: &Node) -> (String, u16) {
-    match node.peer.info.addr() {
+fn host_of(info: &ConnectionInfo) -> (String, u16) {
+    match info.addr() {
         ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
             (host.clone(), *port)
         }

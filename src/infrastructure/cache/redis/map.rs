@@ -42,7 +42,7 @@ impl Map {
     pub(super) fn read(
         reply: Reply,
         asked: &str,
-        node: impl Fn(&str, u16) -> Result<Arc<Node>, Failure>,
+        node: impl Fn(&Member) -> Result<Arc<Node>, Failure>,
     ) -> Result<Option<Self>, Failure> {
         let mut map = Self::default();
         for range in items(reply) {
@@ -55,10 +55,10 @@ impl Map {
             let Some(primary) = members.next() else {
                 continue;
             };
-            let at = map.add(node(&primary.host, primary.port)?, primary.id);
+            let at = map.add(node(&primary)?, primary.id);
             for replica in members {
                 // Keep it, to ask it if its primary is gone.
-                node(&replica.host, replica.port)?;
+                node(&replica)?;
                 let replicas = &mut map.primaries[at].replicas;
                 if !replicas.contains(&replica.id) {
                     replicas.push(replica.id);
@@ -145,9 +145,11 @@ impl Map {
 }
 
 /// A node in CLUSTER SLOTS.
-struct Member {
-    host: String,
-    port: u16,
+pub(super) struct Member {
+    pub host: String,
+    pub port: u16,
+    /// The name that it announces besides its address.
+    pub hostname: Option<String>,
     id: String,
 }
 
@@ -162,14 +164,39 @@ impl Member {
         };
         let id = fields.next().and_then(text);
         // A node without a host name still has an address.
-        let mut more = fields.next().map(items).unwrap_or_default().into_iter().filter_map(text);
-        let mut address = || more.by_ref().skip_while(|name| name != "ip").nth(1);
+        let more = fields.next().map(items).unwrap_or_default().into_iter();
+        let more: Vec<String> = more.filter_map(text).collect();
+        let said = |wanted: &str| {
+            let mut pairs = more.chunks_exact(2);
+            pairs.find(|pair| pair[0] == wanted && !pair[1].is_empty()).map(|pair| pair[1].clone())
+        };
         let host = match host.as_deref() {
-            Some("?") => address().unwrap_or_else(|| asked.to_owned()),
+            Some("?") => said("ip").unwrap_or_else(|| asked.to_owned()),
             None | Some("") => asked.to_owned(),
             Some(host) => host.to_owned(),
         };
         let id = id.unwrap_or_else(|| format!("{host}:{port}"));
-        Some(Self { host, port, id })
+        Some(Self { host, port, hostname: said("hostname"), id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_may_announce_an_address_and_a_name() {
+        let word = |text: &str| Reply::BulkString(text.as_bytes().to_vec());
+        let member = |host: &str, more: &[&str]| {
+            let more = Reply::Array(more.iter().map(|text| word(text)).collect());
+            let fields = vec![word(host), Reply::Int(6379), word("id"), more];
+            let member = Member::read(Reply::Array(fields), "asked").expect("a node");
+            (member.host, member.hostname)
+        };
+        let named = Some("cache-1.test".to_owned());
+        assert_eq!(member("10.0.0.5", &["hostname", "cache-1.test"]), ("10.0.0.5".into(), named));
+        assert_eq!(member("10.0.0.5", &["hostname", ""]), ("10.0.0.5".into(), None));
+        assert_eq!(member("?", &["ip", "10.0.0.6"]), ("10.0.0.6".into(), None));
+        assert_eq!(member("", &[]), ("asked".into(), None));
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::health::Health;
 use super::line::Line;
+use super::named::connect;
 use super::peer::Peer;
 use super::reply::{Replies, is_transient, malformed, no_answer_in_time, pipe, words};
 use super::sign_in::SignIn;
@@ -43,6 +44,8 @@ pub(super) struct Node {
     pub(super) sign_in: SignIn,
     pub(super) peer: Peer,
     pub(super) health: Health,
+    /// Names that its certificate may have instead of its address.
+    pub(super) names: Vec<String>,
     lines: Vec<Line>,
     /// The longest value that the server accepts (`proto-max-bulk-len`). A longer one makes it
     /// close the connection, and the whole batch is lost.
@@ -82,6 +85,7 @@ impl Node {
             peer: Peer { info: client.get_connection_info().clone(), announced: None },
             sign_in,
             health: Health::new(patience),
+            names: Vec::new(),
             lines: (0..connections).map(|_| Line::default()).collect(),
             longest_value: AtomicUsize::new(DEFAULT_MAX_VALUE),
             was_primary: AtomicBool::new(false),
@@ -95,9 +99,7 @@ impl Node {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
         let (info, url) = self.sign_in.current(&self.peer.info).await;
-        let connect = async |info| {
-            Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
-        };
+        let connect = async |info| connect(info, &self.names, &config).await;
         let mut connection = match connect(info).await {
             Ok(connection) => connection,
             Err(refusal) => match self.sign_in.after(&refusal, &self.peer.info, &url).await {

@@ -38,7 +38,7 @@ impl Peer {
         if words(error).contains("not allowed in cluster mode") {
             let what = format!("the cache at {place} does not have what the URL asks for");
             return Failure::new(FailureKind::Config, what, words(error))
-                .hint("a cluster has only database 0: leave the index out of the cache URL");
+                .hint("this cluster has only database 0: leave the index out of the cache URL");
         }
         if words(error).contains("KeyMismatch") {
             let why = "certificate and key do not belong together";
@@ -67,7 +67,9 @@ impl Peer {
         } else if tls {
             "check that it is running and uses TLS on this port (redis:// is without TLS), and that its certificate is trusted"
         } else {
-            "check that it is running, that it has connections left (maxclients), and whether it requires TLS (rediss://)"
+            "check that it is running, that it has connections left (maxclients), and whether it requires TLS \
+             (rediss://); behind a proxy that closes connections on commands it does not know, such as nutcracker, \
+             give the URL of the server itself"
         };
         let hint = match &self.announced {
             Some(announced) => format!(

@@ -59,6 +59,8 @@ impl Run {
                      -keyout server.key -out server.csr -subj /CN=localhost",
                     "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30
                      -extfile openssl.cnf -extensions server -out server.crt",
+                    "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30
+                     -extfile openssl.cnf -extensions named -out named.crt",
                     "req -config openssl.cnf -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256
                      -keyout client.key -out client.csr -subj /CN=warm",
                     "x509 -req -in client.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30
@@ -142,6 +144,10 @@ subjectKeyIdentifier = hash
 basicConstraints = critical, CA:FALSE
 extendedKeyUsage = serverAuth
 subjectAltName = IP:127.0.0.1, DNS:localhost
+[named]
+basicConstraints = critical, CA:FALSE
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:localhost
 [client]
 basicConstraints = critical, CA:FALSE
 extendedKeyUsage = clientAuth

@@ -21,8 +21,8 @@ use super::{Dialect, free_port};
 use crate::support::tools::valkey;
 
 /// In every server's directory.
-const CERTIFICATES: [&str; 6] =
-    ["ca.crt", "ca.key", "server.crt", "server.key", "client.crt", "client.key"];
+const CERTIFICATES: [&str; 7] =
+    ["ca.crt", "ca.key", "server.crt", "named.crt", "server.key", "client.crt", "client.key"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
