@@ -291,6 +291,15 @@ pub fn printable(key: &[u8]) -> String {
     shown
 }
 
+/// A text for a terminal: all but line ends is made printable.
+pub fn visible(text: String) -> String {
+    if text.chars().all(|c| c == '\n' || !c.is_control()) {
+        return text;
+    }
+    let lines: Vec<String> = text.split('\n').map(|line| printable(line.as_bytes())).collect();
+    lines.join("\n")
+}
+
 /// `text` cut to `limit` characters, with a mark where it was cut.
 pub fn shortened(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {

@@ -16,6 +16,9 @@ const UNITS: [&str; 3] = [
     "deploy/systemd/shopwarm-serve.service",
 ];
 const SERVICES: [&str; 2] = [UNITS[0], UNITS[2]];
+/// It has no container.
+const NETWORK: &str = "deploy/kubernetes/network-policy.yaml";
+
 const MANIFESTS: [&str; 5] = [
     "deploy/kubernetes/cronjob.yaml",
     "deploy/kubernetes/serve.yaml",
@@ -140,7 +143,7 @@ fn systemd_waits_longer_than_shopwarm_takes() {
 
 #[test]
 fn kubernetes_takes_the_manifests() {
-    for name in MANIFESTS {
+    for name in MANIFESTS.into_iter().chain([NETWORK]) {
         let (_dir, path) = crate::support::shopwarm::file("manifest.yaml", &manifest(name));
         let mut validate = tool("kubernetes-validate");
         accepted(validate.arg("--strict").arg(path));
@@ -414,7 +417,7 @@ fn the_documentation_says_what_becomes_of_every_exit_code() {
     let listed: BTreeSet<u64> = rows.flat_map(codes).collect();
     let known: BTreeSet<u64> = exits().into_iter().map(|(_, code)| code).collect();
     assert_eq!(listed, known);
-    for name in UNITS.into_iter().chain(MANIFESTS).chain([WORKFLOW, DOCKERFILE]) {
+    for name in UNITS.into_iter().chain(MANIFESTS).chain([NETWORK, WORKFLOW, DOCKERFILE]) {
         assert!(section.contains(&format!("](../{name})")), "no {name}");
     }
 }

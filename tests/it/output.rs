@@ -5,6 +5,7 @@ use std::io::Read as _;
 
 use serde_json::Value;
 
+use crate::support::lab::{Lab, own};
 use crate::support::servers::{Database, Dialect, Redis};
 use crate::support::shop;
 use crate::support::shopwarm::{Shopwarm, file, finish, shopwarm};
@@ -232,4 +233,26 @@ fn nothing_is_configured_and_it_says_what_to_do() {
         help.stderr
     );
     assert!(shopwarm("--version").run().expect(0).stdout.starts_with("shopwarm "));
+}
+
+/// Definitions may come from elsewhere: what they say does not reach the terminal as it is.
+#[test]
+fn control_characters_of_definitions_are_shown_as_text() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    lab.database.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    let text = own(
+        &["t"],
+        "[strategies.red]\nkey = \"\\u001b[31mred:{id}\"\nvalue = \"object\"
+         description = \"one\\u001b[2J\\ntwo\"\nsql.any = \"SELECT id FROM t\"\n",
+    );
+    for command in
+        ["strategies", "strategies -v", "doctor", "dry-run all", "warmup all", "keys list"]
+    {
+        let run = lab.with(&text, command).run();
+        for said in [&run.stdout, &run.stderr] {
+            assert!(!said.contains('\u{1b}'), "{command}: {said:?}");
+        }
+    }
+    let shown = lab.with(&text, "strategies -v").run().stdout;
+    assert!(shown.contains("\\u{1b}[31mred:{id}") && shown.contains("one\\u{1b}[2J"), "{shown}");
 }

@@ -226,6 +226,7 @@ fn an_unknown_name_is_a_usage_error_that_helps() {
         ("warmup all --tag order --exclude ordering/recent-orders", "nothing is selected"),
         ("warmup strategy hot-products", "did you mean `catalog/hot-products`?"),
         ("warmup all --concurrency 0", "0 is not from 1 to 1000"),
+        ("warmup all --limit 9223372036854775808", "is not from 1 to 9223372036854775807"),
         ("warmup all --limit 0", "--limit"),
         ("warmup all --fail-under 101", "not a percentage from 0 to 100"),
         ("warmup strategy catalog", "hint: `catalog` is a context: give its name alone"),

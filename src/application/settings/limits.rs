@@ -15,6 +15,9 @@ use crate::domain::quantity::Quantity;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Count<const MAX: u64 = { u64::MAX }>(u64);
 
+/// The largest whole number of a database.
+const LARGEST: u64 = i64::MAX as u64;
+
 impl<const MAX: u64> Count<MAX> {
     pub const fn new(n: u64) -> Self {
         Self(n)
@@ -40,7 +43,7 @@ impl<const MAX: u64> Count<MAX> {
     fn within(n: i128) -> Result<Self, String> {
         match u64::try_from(n) {
             Ok(fits) if fits > 0 && fits <= MAX => Ok(Self(fits)),
-            _ if MAX == u64::MAX => Err(format!("{n} is less than 1")),
+            _ if MAX >= LARGEST && n < 1 => Err(format!("{n} is less than 1")),
             _ => Err(format!("{n} is not from 1 to {MAX}")),
         }
     }
@@ -65,7 +68,7 @@ impl<const MAX: u64> Setting for Count<MAX> {
     const TYPE: Type = Type::Integer;
 
     fn bounds(schema: ObjectBuilder) -> ObjectBuilder {
-        let max = (MAX < u64::MAX).then(|| usize::try_from(MAX).unwrap_or(usize::MAX));
+        let max = (MAX < LARGEST).then(|| usize::try_from(MAX).unwrap_or(usize::MAX));
         schema.minimum(Some(1_usize)).maximum(max)
     }
 }

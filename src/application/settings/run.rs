@@ -47,7 +47,7 @@ settings! {
         vars: Variables = Variables::default(),
         /// Max keys per strategy
         #[arg(long, value_name = "N", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_LIMIT")]
-        limit: Count,
+        limit: Count<{ i64::MAX as u64 }>,
         /// What to do with keys that are already cached
         #[arg(long, value_name = "ACTION", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_MODE")]
         mode: Mode = Mode::Refresh,

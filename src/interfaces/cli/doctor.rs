@@ -9,6 +9,7 @@ use crate::application::settings::RunSettings;
 use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::domain::finding::{Finding, Level};
+use crate::domain::key::visible;
 use crate::domain::wording::counted;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output, wrap};
@@ -122,7 +123,7 @@ fn mark(level: Level) -> (&'static str, anstyle::AnsiColor) {
 fn line(finding: &Finding, with_hint: bool, width: usize) -> String {
     let (mark, colour) = mark(finding.level);
     let (colour, bold) = (colour.on_default(), anstyle::Style::new().bold());
-    let said = format!("{}: {}", finding.check, finding.text);
+    let said = visible(format!("{}: {}", finding.check, finding.text));
     let mut wrapped = wrap(&said, width - INDENT).into_iter();
     let first = wrapped.next().unwrap_or_default();
     // Names longer than the line are not highlighted.

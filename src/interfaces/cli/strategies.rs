@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::contexts::definitions::{Definitions, Merged};
 use crate::domain::database::Sql;
 use crate::domain::failure::Failure;
+use crate::domain::key::visible;
 use crate::domain::selection::Variants;
 use crate::domain::strategy::StrategyId;
 use crate::interfaces::exit::Exit;
@@ -146,7 +147,7 @@ fn details(id: &StrategyId, merged: &Merged) -> String {
     let mut text = format!("\n{id}\n");
     for (name, value) in merged.shown() {
         let origin = merged.origins.get(&name).map(ToString::to_string).unwrap_or_default();
-        let value = plain(&value).trim().replace('\n', "\n      ");
+        let value = visible(plain(&value).trim().replace('\n', "\n      "));
         let gap = if value.contains('\n') { "\n      " } else { " " };
         text.push_str(&format!("  {name:12} [{origin}]{gap}{value}\n"));
     }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::document::Document;
 use super::grid::{Heading, Row, Tone};
 use super::words::Marked;
+use crate::domain::key::visible;
 use crate::domain::wording::grouped;
 
 type Get<'a, R, T> = Box<dyn Fn(&R) -> T + 'a>;
@@ -159,7 +160,7 @@ impl<'a, R> Table<'a, R> {
     }
 
     fn row(&self, row: &R, tone: Tone) -> Row {
-        let cells = self.cells.iter().map(|cell| cell(row)).collect();
+        let cells = self.cells.iter().map(|cell| visible(cell(row))).collect();
         Row { cells, tone }
     }
 
