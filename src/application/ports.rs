@@ -18,7 +18,9 @@ mod write;
 pub use crate::domain::cached::CachedValue;
 pub use crate::domain::outcome::{Checked, Inspected, WriteOutcome, Written};
 pub use answer::{Answer, Known};
-pub use cache::{Cache, Cached, Deletion, Extended, Headroom, LastUse, Misses, RightsProbe, Usage};
+pub use cache::{
+    Cache, Cached, Deletion, Extended, Headroom, LastUse, Misses, Replicas, RightsProbe, Usage,
+};
 pub use consent::{Consent, Prunable};
 pub use dialect::Dialect;
 pub use fresh_url::FreshUrl;

@@ -58,7 +58,7 @@ settings! {
         /// Where a node is reached that a cluster or sentinels announce elsewhere; repeatable
         #[arg(long, global = true, hide_short_help = true, value_name = "ANNOUNCED=REACHABLE", env = "SHOPWARM_CACHE_NODE", value_delimiter = ',')]
         cache_node: Vec<String> = Vec::new(),
-        /// How long to wait for a cache that fails over [default: 60s for a server that has become a replica, 15s for one that does not answer]
+        /// How long to wait while the cache fails over [default: 60s if the server has become a replica, 15s if it does not answer]
         #[arg(long, global = true, hide_short_help = true, value_name = "DURATION", env = "SHOPWARM_FAILOVER_TIMEOUT")]
         failover_timeout: Span,
         /// Time zone of database sessions (for NOW(), CURDATE() in definitions)

@@ -275,10 +275,7 @@ pub fn printable(key: &[u8]) -> String {
     let mut shown = String::with_capacity(key.len());
     for chunk in key.utf8_chunks() {
         for c in chunk.valid().chars() {
-            // Direction overrides and the like reorder a terminal's line as control characters do.
-            if c.is_control()
-                || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            {
+            if is_hidden(c) {
                 shown.extend(c.escape_default());
             } else {
                 shown.push(c);
@@ -291,13 +288,26 @@ pub fn printable(key: &[u8]) -> String {
     shown
 }
 
-/// A text for a terminal: all but line ends is made printable.
+/// A text for a terminal: all but line ends and tabs is made printable.
 pub fn visible(text: String) -> String {
-    if text.chars().all(|c| c == '\n' || !c.is_control()) {
+    let is_shown = |c: char| matches!(c, '\n' | '\t') || !is_hidden(c);
+    if text.chars().all(is_shown) {
         return text;
     }
-    let lines: Vec<String> = text.split('\n').map(|line| printable(line.as_bytes())).collect();
-    lines.join("\n")
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_shown(c) {
+            true => shown.push(c),
+            false => shown.extend(c.escape_default()),
+        }
+    }
+    shown
+}
+
+/// Control characters, and what reorders a terminal's line as they do.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `text` cut to `limit` characters, with a mark where it was cut.

@@ -327,6 +327,27 @@ fn of_runs_that_start_at_one_instant_one_runs_on_a_cluster_too() {
     }
 }
 
+/// A hash tag puts all keys of a strategy on one node, and that one is too small.
+#[test]
+fn a_plan_knows_which_node_is_full_first() {
+    let memory = ["--maxmemory", "12mb", "--maxmemory-policy", "noeviction"];
+    let cluster = RedisCluster::start_with(3, 0, &memory, None);
+    let (_dir, contexts) = bulk(&[30_000]);
+    let database = Sqlite::database();
+    let shortage = || {
+        let plan = shopwarm("dry-run all -o json").contexts(&contexts).database(database.url());
+        plan.cache(cluster.url()).run().expect(0).json()["memory"]["shortage"].clone()
+    };
+    assert_eq!(shortage(), Value::Null, "10 MB fit on three nodes");
+    let text = std::fs::read_to_string(&contexts).unwrap();
+    std::fs::write(&contexts, text.replace("first:{id}", "{{shop}}:{id}")).unwrap();
+    let said = shortage();
+    let said = said.as_str().expect("a shortage");
+    let node = (cluster.nodes.iter())
+        .find(|node| said.contains(&format!(" at 127.0.0.1:{}, which gets 100.0%", node.port())));
+    assert!(node.is_some(), "{said}");
+}
+
 /// Valkey 9 has numbered databases in a cluster too.
 #[test]
 fn a_cluster_of_valkey_has_numbered_databases() {

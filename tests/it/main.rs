@@ -81,6 +81,7 @@ mod race;
 mod readers;
 mod refusals;
 mod replaced;
+mod replicas;
 mod resume;
 mod roles;
 mod rooms;

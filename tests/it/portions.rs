@@ -253,7 +253,7 @@ fn what_does_not_go_in_portions_is_read_in_one_stream() {
          INSERT INTO secret VALUES (1, 1, 'x'); REVOKE ALL ON secret FROM shop; GRANT SELECT (id, v) ON secret TO shop;
          CREATE TABLE parted (id integer PRIMARY KEY, v integer) PARTITION BY RANGE (id);
          CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (9);
-         INSERT INTO parted VALUES (1, 1); GRANT SELECT ON parted TO shop;
+         INSERT INTO parted VALUES (1, 1); GRANT SELECT ON parted, part TO shop;
          CREATE VIEW seen AS SELECT id, v FROM items LIMIT 5; GRANT SELECT ON seen TO shop",
     );
     let not_all = "in one stream: it does not read a plain table";
@@ -271,6 +271,7 @@ fn what_does_not_go_in_portions_is_read_in_one_stream() {
         ("overloaded", "", "SELECT id, upper(v) AS u FROM items WHERE id < 9", not_all),
         ("granted", "", "SELECT id, v FROM secret", not_all),
         ("parted", "", "SELECT id, v FROM parted", "in portions"),
+        ("part", "", "SELECT p.id, p.v FROM part p WHERE v < 5", "in portions"),
         ("seen", "", "SELECT id, v FROM seen", not_all),
     ];
     let text: String = cases
@@ -282,7 +283,7 @@ fn what_does_not_go_in_portions_is_read_in_one_stream() {
             )
         })
         .collect();
-    let owns = "owns = ['items', 'secret', 'parted', 'seen']";
+    let owns = "owns = ['items', 'secret', 'parted', 'part', 'seen']";
     let text = format!("[context]\nname = \"shop\"\n{owns}\n{text}");
     std::fs::write(&shop.contexts, text).expect("a file");
     for (name, _, _, words) in cases {

@@ -13,6 +13,8 @@ use super::inspect::{InspectingCache, Inspection};
 use super::interrupted;
 use super::{expected, protection};
 use crate::application::changed::ChangedOnly;
+use crate::application::guards::looked::LookGuard;
+use crate::application::guards::replicas::ReplicaGuard;
 use crate::application::guards::size::SizeGuard;
 use crate::application::keys::{orphans, prune};
 use crate::application::pace::{Governor, Pace, PaceLimits};
@@ -173,6 +175,8 @@ impl Coordinator {
         let run = RunContext::new(&self.plan, info, reporter, stop);
         let _governing = governed(&self.plan);
         let mut book = Book::open(&run);
+        let replicas = ReplicaGuard::new(self.plan.written_cache()).await;
+        let looked = LookGuard::new(&self.plan).await;
         let size = SizeGuard::new(&mut book, run).await;
         expected::learn(&mut book, size.last_complete(), &run).await;
         let is_whole = self.plan.options.limit.is_none() && !self.plan.options.changed.on;
@@ -185,7 +189,8 @@ impl Coordinator {
             && let Some(index) = passes.next_due(&book)
         {
             let span = tracing::info_span!("strategy", id = %self.plan.spec(index).id);
-            warm_one(index, &run, &mut book, &size, &mut passes, &mut changes, &mut flow)
+            let guards = (&size, &looked);
+            warm_one(index, &run, &mut book, guards, &mut passes, &mut changes, &mut flow)
                 .instrument(span)
                 .await;
             passes.ask_epoch(&book, &run).await;
@@ -200,6 +205,7 @@ impl Coordinator {
         prune::prune(&mut book, &run, written).await;
         let is_over = !run.is_stopped() && !book.is_broken;
         flow.writer.notes.finish(is_over).await;
+        replicas.close(&mut book).await;
         self.quiesce().await;
         book.close(&run, Unmatched::default())
     }
@@ -288,7 +294,7 @@ async fn warm_one<'a>(
     index: usize,
     run: &RunContext<'a>,
     book: &mut Book,
-    size: &SizeGuard<'_>,
+    (size, looked): (&SizeGuard<'_>, &LookGuard<'_>),
     passes: &mut Passes,
     changes: &mut ChangedOnly<'a>,
     flow: &mut Flow<'a>,
@@ -308,6 +314,7 @@ async fn warm_one<'a>(
         interrupted::read_again(flow, book, index, run).await;
         book.obey_stop_on_error(index, run);
         size.after(book, index);
+        looked.after(book, index).await;
     }
     if let Some(former) = &former {
         passes::doubt(former, &mut book.tallies[index], run);

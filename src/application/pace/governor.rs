@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::baseline::{Baseline, Servers, eviction_rate};
 use super::control::Control;
 use super::limits::GentleLimits;
-use super::thresholds::{PINGS, Thresholds, Verdict, worst};
+use super::thresholds::{PINGS, Rest, Thresholds, Verdict, worst};
 use super::throttle::Pace;
 use crate::application::ports::{Cache, RowSource};
 
@@ -61,7 +61,8 @@ impl Governor {
         let has_database = self.servers.database.is_some();
         let thresholds = Thresholds::new(&baseline, &self.given, has_database);
         let last = baseline.vitals.last().copied();
-        let (tell, rest) = watch::channel(thresholds.verdict(None, last, last.is_some()));
+        let first = Rest { database: last, ..Rest::default() };
+        let (tell, rest) = watch::channel(thresholds.verdict(&first, last.is_some()));
         tokio::select! {
             () = self.watch_vitals(&thresholds, &baseline, tell) => {}
             () = self.watch_latency(&thresholds, &baseline, rest) => {}
@@ -123,11 +124,16 @@ impl Governor {
         loop {
             let pressed = tell.borrow().is_too_much();
             sleep(if pressed { PRESSED_VITALS_EVERY } else { VITALS_EVERY }).await;
-            let (now, vitals) = tokio::join!(self.servers.evicted(), self.servers.vitals());
+            let (now, replicas, database) = tokio::join!(
+                self.servers.evicted(),
+                self.servers.cache.replicas(),
+                self.servers.vitals()
+            );
             let evictions = eviction_rate(evicted, now);
             evicted = now.or(evicted);
-            answered |= vitals.is_some();
-            tell.send_replace(thresholds.verdict(evictions, vitals, answered));
+            answered |= database.is_some();
+            let rest = Rest { evictions, replicas, database };
+            tell.send_replace(thresholds.verdict(&rest, answered));
         }
     }
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::baseline::{Baseline, median};
 use super::limits::GentleLimits;
-use crate::application::ports::SourceVitals;
+use crate::application::ports::{Replicas, SourceVitals};
 use crate::domain::report::Limiter;
+use crate::domain::wording::size;
 
 /// Probes are capped at 1 s, so a threshold must stay below the cap.
 const MAX_LATENCY: Duration = Duration::from_millis(900);
@@ -25,6 +26,15 @@ pub(super) struct Thresholds {
     db_latency: Option<Duration>,
     sessions: Option<f64>,
     lag: Option<Duration>,
+}
+
+/// The measurements besides the cache's latency.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rest {
+    /// Keys per second.
+    pub evictions: Option<f64>,
+    pub replicas: Option<Replicas>,
+    pub database: Option<SourceVitals>,
 }
 
 /// A measurement as a share of its threshold: above 1.0 the run must slow down.
@@ -96,16 +106,10 @@ impl Thresholds {
         }
     }
 
-    /// The verdict on everything but the cache's latency. `answered`: whether the database has
-    /// answered before.
-    pub(super) fn verdict(
-        &self,
-        evictions: Option<f64>,
-        vitals: Option<SourceVitals>,
-        answered: bool,
-    ) -> Verdict {
-        let is_silent = answered && vitals.is_none();
-        match self.pressure(evictions, vitals) {
+    /// `answered`: whether the database has answered before.
+    pub(super) fn verdict(&self, rest: &Rest, answered: bool) -> Verdict {
+        let is_silent = answered && rest.database.is_none();
+        match self.pressure(rest) {
             Some(pressure) if pressure.share > 1.0 || !is_silent => Verdict::Known(pressure),
             _ if is_silent => Verdict::Silent,
             _ => Verdict::Unknown,
@@ -124,7 +128,8 @@ impl Thresholds {
     }
 
     /// The highest of the other pressures.
-    fn pressure(&self, evictions: Option<f64>, vitals: Option<SourceVitals>) -> Option<Pressure> {
+    fn pressure(&self, rest: &Rest) -> Option<Pressure> {
+        let Rest { evictions, replicas, database: vitals } = *rest;
         let count = |by, now: Option<f64>, threshold: Option<f64>, unit: &str| {
             Some(Pressure { share: now? / threshold?, by, figure: format!("{:.0}{unit}", now?) })
         };
@@ -137,7 +142,14 @@ impl Thresholds {
             figure: format!("{:.1} s", lag.as_secs_f64()),
             ..latency(Limiter::ReplicaLag, lag, threshold)
         });
+        // Half of it: a replica confirms once a second only.
+        let behind = replicas.and_then(|replicas| {
+            let share = replicas.behind as f64 / (replicas.most? as f64 / 2.0);
+            let figure = format!("{} behind", size(replicas.behind));
+            Some(Pressure { share, by: Limiter::CacheReplicas, figure })
+        });
         let all = [
+            behind,
             count(Limiter::Evictions, evictions, self.evictions, "/s"),
             of_database,
             count(Limiter::DatabaseSessions, active, self.sessions, ""),
@@ -189,7 +201,8 @@ mod tests {
             Some(SourceVitals { latency: Duration::from_millis(latency), active, lag })
         };
         let worst = |evictions, vitals| {
-            let pressure = thresholds.pressure(evictions, vitals);
+            let rest = Rest { evictions, replicas: None, database: vitals };
+            let pressure = thresholds.pressure(&rest);
             pressure.map(|p| (p.by.name(), p.figure, p.share > 1.0))
         };
         let is = |by, figure: &str, over| Some((by, figure.to_owned(), over));
@@ -199,6 +212,11 @@ mod tests {
         assert_eq!(worst(None, vitals(5, Some(12), None)), is("database sessions", "12", true));
         let behind = Some(Duration::from_secs(9));
         assert_eq!(worst(Some(50.0), vitals(5, Some(4), behind)), is("replica lag", "9.0 s", true));
+        let replicas = Some(Replicas { behind: 6 << 20, most: Some(8 << 20), full_syncs: 0 });
+        let pressure = thresholds.pressure(&Rest { replicas, ..Rest::default() }).expect("known");
+        assert_eq!((pressure.figure.as_str(), pressure.share), ("6.0 MiB behind", 1.5));
+        let never = replicas.map(|replicas| Replicas { most: None, ..replicas });
+        assert_eq!(thresholds.pressure(&Rest { replicas: never, ..Rest::default() }), None);
     }
 
     #[test]
@@ -214,9 +232,10 @@ mod tests {
             db_latency: Some(Duration::from_millis(10)),
             ..Thresholds::default()
         };
-        assert_eq!(thresholds.verdict(None, None, false), Verdict::Unknown);
-        assert_eq!(thresholds.verdict(Some(5.0), None, true), Verdict::Silent);
-        let evicting = thresholds.verdict(Some(500.0), None, true);
+        let evicting = |evictions| Rest { evictions, ..Rest::default() };
+        assert_eq!(thresholds.verdict(&evicting(None), false), Verdict::Unknown);
+        assert_eq!(thresholds.verdict(&evicting(Some(5.0)), true), Verdict::Silent);
+        let evicting = thresholds.verdict(&evicting(Some(500.0)), true);
         assert!(evicting.is_too_much());
     }
 

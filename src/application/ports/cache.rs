@@ -146,6 +146,22 @@ pub trait Cache: Send + Sync {
     async fn evicted(&self) -> Known<u64> {
         Ok(0)
     }
+
+    /// Its own replicas; `None`: it has none, or does not say.
+    async fn replicas(&self) -> Option<Replicas> {
+        None
+    }
+}
+
+/// The replicas of a cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Replicas {
+    /// Bytes that the slowest has not confirmed yet.
+    pub behind: u64,
+    /// From how many on it may be cut off, and would have to fetch everything; `None`: it never is.
+    pub most: Option<u64>,
+    /// How often one of them has fetched everything.
+    pub full_syncs: u64,
 }
 
 /// Which entries were there already.
@@ -237,11 +253,14 @@ pub struct Headroom {
     pub max: Known<Option<u64>>,
     /// What it does when they are used up.
     pub policy: Known<String>,
+    /// Which of several servers is full first, and its share of the entries.
+    pub full_first: Option<(String, f64)>,
 }
 
 impl Headroom {
     pub fn unknown(why: &str) -> Self {
-        Self { used: Err(why.to_owned()), max: Err(why.to_owned()), policy: Err(why.to_owned()) }
+        let why = || why.to_owned();
+        Self { used: Err(why()), max: Err(why()), policy: Err(why()), full_first: None }
     }
 
     /// Bytes that are free; `None`: there is no limit, or it is not known.

@@ -150,6 +150,8 @@ pub struct QueryPlan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scan {
     pub table: String,
+    /// Its partitions that are read.
+    pub partitions: Vec<String>,
     /// About how many rows it reads.
     pub rows: Option<u64>,
 }

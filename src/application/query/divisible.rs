@@ -66,7 +66,8 @@ impl Portions {
         let whole = prepared.plan(None).await?;
         let names = [Some(&self.table.alias), self.table.name.parts.last()];
         let is_driving = |scan: &&Scan| {
-            names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(&scan.table))
+            let mut scanned = scan.partitions.iter().chain([&scan.table]);
+            scanned.any(|table| names.iter().flatten().any(|name| name.eq_ignore_ascii_case(table)))
         };
         let scan = whole.scans.iter().find(is_driving);
         if scan.is_none() && !self.table.is_whole {

@@ -263,6 +263,6 @@ fn state_of(batch: &RowBatch) -> Option<TableState> {
 pub(super) fn moved(prepared: &Prepared) -> Failure {
     let what = format!("{}: begins again", prepared.definition.spec.id);
     let why = "its table was rewritten or replaced while it was read (by VACUUM, CLUSTER or a migration), \
-               or the server was restarted";
+               a partition was attached or detached, or the server was restarted";
     Failure::new(FailureKind::GaveWay, what, why).hint("run again when the table is at rest")
 }

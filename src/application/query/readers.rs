@@ -64,9 +64,11 @@ impl SideBySide {
         Self { now: wanted.unwrap_or(1), most: wanted.unwrap_or(most), late: 0 }
     }
 
-    /// One more, if writing keeps waiting for a good part of the time that reading takes.
+    /// One more, if writing keeps waiting for a good part of the time that reading takes; but not of a
+    /// database that is slow already.
     fn adapt(&mut self, waited: Duration, took: Duration) {
-        self.late = if waited > took / 4 { self.late + 1 } else { 0 };
+        let is_late = waited > took / 4 && took < PORTION_TIME;
+        self.late = if is_late { self.late + 1 } else { 0 };
         if self.late == LATE_PORTIONS && self.now < self.most {
             self.now += 1;
             self.late = 0;
@@ -327,6 +329,9 @@ mod tests {
         assert_eq!(after(None, &[took; 3]), 2);
         assert_eq!(after(None, &[took; 30]), 4);
         assert_eq!(after(Some(2), &[took; 30]), 2);
+        let mut slow = SideBySide::new(None, 4);
+        (0..9).for_each(|_| slow.adapt(PORTION_TIME, PORTION_TIME));
+        assert_eq!(slow.now, 1);
         assert_eq!(SideBySide::new(None, 1).most, 1);
     }
 

@@ -32,6 +32,11 @@ const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// The same after a failed renewal.
 const RENEW_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long a cache may take to say which it is: sentinels that are gone are asked first. And how often it
+/// is asked after the lock has ended.
+const ANSWER: Duration = Duration::from_secs(6);
+const MAX_SILENT: u32 = 60;
+
 /// A lock that expires sooner than this is not safe: clocks differ, and writes are in flight.
 const MARGIN: Duration = Duration::from_secs(5);
 
@@ -248,22 +253,25 @@ impl Claims {
     /// that answers in the end, takes the claims again. Not if this process was stopped itself.
     async fn taken_after_silence(&self, epoch: &mut Option<u64>, ended: Instant) -> bool {
         let mut last = ended;
-        loop {
-            if last.elapsed() > RENEW_EVERY {
+        for _ in 0..MAX_SILENT {
+            if last.elapsed() > ANSWER + RENEW_EVERY {
                 return false;
             }
             last = Instant::now();
-            if let Ok(Ok(_)) = timeout(RENEW_AGAIN, self.cache.epoch()).await {
+            if let Ok(Ok(_)) = timeout(ANSWER, self.cache.epoch()).await {
                 return self.taken_again(epoch).await;
             }
             sleep(RENEW_AGAIN).await;
         }
+        false
     }
 
     /// A restarted cache has lost the claims: takes them again, unless another run was quicker.
     async fn taken_again(&self, epoch: &mut Option<u64>) -> bool {
-        let now = self.cache.epoch().await.ok();
-        std::mem::replace(epoch, now) != now && matches!(self.take().await, Ok(None))
+        let Ok(now) = self.cache.epoch().await else {
+            return false;
+        };
+        epoch.replace(now) != Some(now) && matches!(self.take().await, Ok(None))
     }
 
     async fn release(&self) {

@@ -100,7 +100,7 @@ settings! {
         db_concurrency: Count<16> = Count::new(1),
         /// Portions of a table to read at the same time, 1 to 4
         ///
-        /// Only plain queries are read in portions. [default: up to 4 on PostgreSQL, if writing waits for them; elsewhere 1]
+        /// Only plain queries are read in portions. [default: 1; on PostgreSQL up to 4 while writing waits for reading]
         #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_READERS")]
         readers: Count<4>,
         /// Leave reading and writing to about this many `shopwarm worker` processes, which you start

@@ -28,6 +28,7 @@ mod peer;
 mod queue;
 mod reach;
 mod read;
+mod replicas;
 mod reply;
 mod requests;
 mod rights;
@@ -45,6 +46,8 @@ mod wait;
 mod ways;
 mod write;
 
+use std::collections::HashMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -54,7 +57,7 @@ use redis::{Cmd, Pipeline};
 use super::url::ConnectOptions;
 use crate::application::ports::{
     Answer, Cache, Cached, Deletion, Extended, Headroom, Known, MetaStore, Misses, PortionQueue,
-    RightsProbe, Usage, WriteOptions, Written,
+    Replicas, RightsProbe, Usage, WriteOptions, Written,
 };
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
@@ -73,6 +76,8 @@ pub(super) struct RedisCache {
     /// The commands for comparing values, and for deleting only our own.
     way_to_inspect: Ways,
     way_to_delete: Ways,
+    /// Bytes that each node would get, of all that was inspected.
+    planned: Mutex<HashMap<String, u64>>,
 }
 
 /// # Errors
@@ -88,6 +93,7 @@ impl RedisCache {
             servers: Servers::connect(url, options).await?,
             way_to_inspect: Ways::default(),
             way_to_delete: Ways::default(),
+            planned: Mutex::default(),
         })
     }
 }
@@ -99,6 +105,7 @@ impl Cache for RedisCache {
     }
 
     async fn inspect(&self, batch: &EntryBatch, form: Form) -> Answer<Vec<Standing>> {
+        self.note_planned(batch);
         self.inspect_batch(batch, form).await
     }
 
@@ -198,5 +205,9 @@ impl Cache for RedisCache {
 
     async fn evicted(&self) -> Known<u64> {
         self.count_evicted().await
+    }
+
+    async fn replicas(&self) -> Option<Replicas> {
+        self.measure_replicas().await
     }
 }

@@ -191,6 +191,7 @@ impl Cache for SqliteCache {
         // The write-ahead log is a file next to it.
         let log = size(&self.file.log());
         Headroom {
+            full_first: None,
             used: size(self.file.path()).and_then(|file| Ok(file + log?)),
             max: Ok(None),
             policy: Err("the embedded cache is limited by the disk only".to_owned()),

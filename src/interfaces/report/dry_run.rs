@@ -18,7 +18,7 @@ use crate::domain::report::{Report, Status, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::ttl::{Ttl, shown};
 use crate::domain::verdict::{Mark, Verdict};
-use crate::domain::wording::{grouped, keys, seconds, size};
+use crate::domain::wording::{grouped, keys, rate, seconds, size};
 
 /// Approximate overhead of a key, in bytes.
 const KEY_OVERHEAD: u64 = 100;
@@ -126,7 +126,13 @@ impl DryRun<'_> {
             _ => "a run would evict keys; raise maxmemory, or warm less",
         };
         let missing = size(missing);
-        Some(format!("the cache is about {missing} too small: {what} (--limit, --exclude)"))
+        let place = match &headroom.full_first {
+            Some((place, share)) => {
+                format!(" at {place}, which gets {} of these keys", rate(Some(*share)))
+            }
+            None => String::new(),
+        };
+        Some(format!("the cache is about {missing} too small{place}: {what} (--limit, --exclude)"))
     }
 
     fn memory_json(&self, headroom: &Headroom) -> Value {

@@ -256,7 +256,6 @@ mod tests {
         for url in [
             "redis+cluster://:s3cret@",
             "redis+cluster://:s3cret@a:1,,b:2",
-            "redis+cluster://:s3cret@a:1/4",
             "redis+cluster://:s3cret@a:no-port,b:2",
             "redis+sentinel://:s3cret@a:1",
             "redis+sentinel://:s3cret@a:1/name/no-number",

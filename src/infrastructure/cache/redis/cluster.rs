@@ -115,13 +115,14 @@ impl Cluster {
         let (reached, at) = self.reach.place(host, port);
         let place = format!("{reached}:{at}");
         if let Some(node) = nodes.get(&place) {
+            name.into_iter().for_each(|name| node.names.add(name));
             return Ok(Arc::clone(node));
         }
         let info = neighbour(&self.seed, &reached, at);
         let mut node = Node::new(info, self.sign_in.clone(), CONNECTIONS, self.patience)?;
         node.peer.announced = Some(format!("{host}:{port}"));
-        let seed = host_of(&self.seed).0;
-        node.names.extend(name.map(str::to_owned).into_iter().chain([seed]));
+        node.names.add(&host_of(&self.seed).0);
+        name.into_iter().for_each(|name| node.names.add(name));
         let node = Arc::new(node);
         if let Some(known) = nodes.values().next() {
             node.set_longest_value(known.longest_value());
@@ -280,15 +281,17 @@ impl Cluster {
             all.map(|primary| (primary.id.clone(), Arc::clone(&primary.node))).collect()
         };
         let seen = join_all(primaries.iter().map(|(_, node)| node.patient_incarnation())).await;
-        let vanished: Vec<Arc<Node>> = {
-            let mut past = self.past();
+        let vanished: Vec<(String, Arc<Node>)> = {
+            let past = self.past();
             let is_primary = |id: &String| primaries.iter().any(|(primary, _)| primary == id);
-            let vanished = past.lives.extract_if(|id, _| !is_primary(id));
-            vanished.map(|(_, life)| life.node).collect()
+            let vanished = past.lives.iter().filter(|(id, _)| !is_primary(id));
+            vanished.map(|(id, life)| (id.clone(), Arc::clone(&life.node))).collect()
         };
-        let emptied = join_all(vanished.iter().map(|node| is_primary_still(node))).await;
+        let emptied = join_all(vanished.iter().map(|(_, node)| is_primary_still(node))).await;
+        // Nothing is forgotten before, as this may be cancelled.
         let mut past = self.past();
         past.losses += emptied.iter().filter(|still| !**still).count() as u64;
+        vanished.iter().for_each(|(id, _)| drop(past.lives.remove(id)));
         for ((id, node), now) in primaries.into_iter().zip(seen) {
             past.see(id, &node, now.ok());
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::RedisError;
 
 use super::node::Node;
-use super::reply::is_transient;
+use super::reply::{is_read_only, is_transient};
 use super::servers::Servers;
 
 pub(super) enum Course {
@@ -31,9 +31,9 @@ pub(super) fn course(servers: &Servers, node: &Node, error: &RedisError) -> Cour
             None => Course::Later,
         },
         // A failover is finished or in progress.
-        (Some("READONLY"), _) if servers.can_change() => Course::Later,
+        _ if is_read_only(error) && servers.can_change() => Course::Later,
         // The name, or the proxy, will lead to its successor.
-        (Some("READONLY"), Servers::One(_)) if node.was_primary() => {
+        (_, Servers::One(_)) if is_read_only(error) && node.was_primary() => {
             node.health.note_failover();
             Course::Later
         }

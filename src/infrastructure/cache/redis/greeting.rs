@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
 
-use redis::{RedisError, RedisResult, Value as Reply};
+use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
+use tokio::time::timeout;
 
-use super::node::Node;
-use super::reply::{Replies, pipe, setting};
+use super::node::{CONNECT_TIMEOUT, Node};
+use super::reply::{Replies, no_answer_in_time, pipe, setting};
 use super::wait::Wait;
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -66,11 +68,42 @@ impl Node {
         info.cmd("INFO").arg("server").cmd("INFO").arg("replication");
         let mut hasher = DefaultHasher::new();
         self.peer.place().hash(&mut hasher);
-        for reply in self.glance(&info).await?.into_iter().flatten() {
+        let is_alone = self.was_primary();
+        let replies =
+            if is_alone { self.ask_anew(&info).await? } else { self.glance(&info).await? };
+        let mut is_replica = false;
+        for reply in replies.into_iter().flatten() {
             let text: String = redis::from_redis_value(reply).unwrap_or_default();
+            is_replica |= text.lines().any(|line| line == "role:slave");
             life(&text).for_each(|line| line.hash(&mut hasher));
         }
-        Ok(hasher.finish())
+        let number = hasher.finish();
+        if is_alone {
+            self.follow_address(is_replica, number).await?;
+        }
+        Ok(number)
+    }
+
+    /// Asks whoever answers at the address now.
+    async fn ask_anew(&self, question: &Pipeline) -> RedisResult<Replies> {
+        let ask = async { question.query_async(&mut self.open().await?).await };
+        timeout(CONNECT_TIMEOUT, ask).await.unwrap_or_else(|_| Err(no_answer_in_time()))
+    }
+
+    /// If another server answers at the address, all connections lead there from now on.
+    ///
+    /// # Errors
+    /// It has become a replica: its successor is not there yet.
+    async fn follow_address(&self, is_replica: bool, number: u64) -> RedisResult<()> {
+        let is_other = self.change_incarnation(number).is_some_and(|former| former != number);
+        if is_replica || is_other {
+            self.reconnect().await;
+        }
+        if !is_replica {
+            return Ok(());
+        }
+        self.health.note_failover();
+        Err(io::Error::new(io::ErrorKind::NotConnected, "it has become a replica").into())
     }
 
     /// The same, with retries before the server counts as gone.

@@ -1,6 +1,7 @@
 //! Connects to a server whose certificate has a name, while its cluster announces its address.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Mutex;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::AsyncDNSResolver;
@@ -9,35 +10,77 @@ use redis::{
     RedisResult,
 };
 
-/// Connects to the address. If its certificate is for others, checks it against these names.
-pub(super) async fn connect(
-    info: ConnectionInfo,
-    names: &[String],
-    config: &AsyncConnectionConfig,
-) -> RedisResult<MultiplexedConnection> {
-    let open = async |info: ConnectionInfo, config: &AsyncConnectionConfig| {
-        Client::open(info)?.get_multiplexed_async_connection_with_config(config).await
-    };
-    let refused = match open(info.clone(), config).await {
-        Err(error) if is_for_others(&error) => error,
-        done => return done,
-    };
-    let ConnectionAddr::TcpTls { host, port, insecure, tls_params } = info.addr().clone() else {
-        return Err(refused);
-    };
-    let Ok(address) = host.parse::<IpAddr>() else {
-        return Err(refused);
-    };
-    for name in names.iter().filter(|name| name.parse::<IpAddr>().is_err()) {
-        let tls_params = tls_params.clone();
-        let named = ConnectionAddr::TcpTls { host: name.clone(), port, insecure, tls_params };
-        let config = config.clone().set_dns_resolver(At(address));
-        match open(info.clone().set_addr(named), &config).await {
-            Err(error) if is_for_others(&error) => {}
-            done => return done,
+use crate::domain::sync::lock;
+
+/// Names that the certificate of a server may have, the likeliest first.
+#[derive(Default)]
+pub(super) struct Names {
+    all: Mutex<Vec<String>>,
+    /// The last one that was right.
+    right: Mutex<Option<String>>,
+}
+
+impl Names {
+    /// Adds one before the others.
+    pub(super) fn add(&self, name: &str) {
+        let mut all = lock(&self.all);
+        if name.parse::<IpAddr>().is_err() && !all.iter().any(|known| known == name) {
+            all.insert(0, name.to_owned());
         }
     }
-    Err(refused)
+
+    /// Connects to the address. If its certificate is for others, checks it against the names.
+    pub(super) async fn connect(
+        &self,
+        info: ConnectionInfo,
+        config: &AsyncConnectionConfig,
+    ) -> RedisResult<MultiplexedConnection> {
+        let right = lock(&self.right).clone();
+        if let Some(name) = right
+            && let Ok(connection) = connect_as(&name, &info, config).await
+        {
+            return Ok(connection);
+        }
+        let refused = match open(info.clone(), config).await {
+            Err(error) if is_for_others(&error) => error,
+            done => return done,
+        };
+        let all = lock(&self.all).clone();
+        for name in all {
+            match connect_as(&name, &info, config).await {
+                Err(error) if is_for_others(&error) => {}
+                Err(error) => return Err(error),
+                Ok(connection) => {
+                    *lock(&self.right) = Some(name);
+                    return Ok(connection);
+                }
+            }
+        }
+        Err(refused)
+    }
+}
+
+async fn open(
+    info: ConnectionInfo,
+    config: &AsyncConnectionConfig,
+) -> RedisResult<MultiplexedConnection> {
+    Client::open(info)?.get_multiplexed_async_connection_with_config(config).await
+}
+
+/// Connects to an address, and expects a name in the certificate.
+async fn connect_as(
+    name: &str,
+    info: &ConnectionInfo,
+    config: &AsyncConnectionConfig,
+) -> RedisResult<MultiplexedConnection> {
+    let ConnectionAddr::TcpTls { host, port, insecure, tls_params } = info.addr().clone() else {
+        return open(info.clone(), config).await;
+    };
+    let Ok(address) = host.parse::<IpAddr>() else {
+        return open(info.clone(), config).await;
+    };
+    let named = ConnectionAddr::TcpTls { host: name.to_owned(), port, insecure, tls_params };
+    open(info.clone().set_addr(named), &config.clone().set_dns_resolver(At(address))).await
 }
 
 fn is_for_others(error: &RedisError) -> bool {

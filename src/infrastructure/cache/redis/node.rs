@@ -1,5 +1,6 @@
 //! One server and its connections.
 
+use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,19 +14,20 @@ use tokio::time::timeout;
 
 use super::health::Health;
 use super::line::Line;
-use super::named::connect;
+use super::named::Names;
 use super::peer::Peer;
 use super::reply::{Replies, is_transient, malformed, no_answer_in_time, pipe, words};
 use super::sign_in::SignIn;
 use super::wait::{Patience, Wait};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::sync::lock;
 use crate::infrastructure::cache::url::invalid_url;
 
 /// A few connections keep a server's single thread busy.
 pub(super) const CONNECTIONS: usize = 4;
 
 /// Timeout for connecting.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Timeout of a batch. Far above any healthy latency: a server pauses when it forks or rewrites its
 /// log.
@@ -44,14 +46,16 @@ pub(super) struct Node {
     pub(super) sign_in: SignIn,
     pub(super) peer: Peer,
     pub(super) health: Health,
-    /// Names that its certificate may have instead of its address.
-    pub(super) names: Vec<String>,
+    /// What its certificate may have instead of its address.
+    pub(super) names: Names,
     lines: Vec<Line>,
     /// The longest value that the server accepts (`proto-max-bulk-len`). A longer one makes it
     /// close the connection, and the whole batch is lost.
     longest_value: AtomicUsize,
     /// It said so when the run began.
     was_primary: AtomicBool,
+    /// What was last known of the server at its address.
+    incarnation: StdMutex<Option<u64>>,
     /// It supports transactions.
     has_transactions: AtomicBool,
     /// A separate connection for watching the server.
@@ -85,10 +89,11 @@ impl Node {
             peer: Peer { info: client.get_connection_info().clone(), announced: None },
             sign_in,
             health: Health::new(patience),
-            names: Vec::new(),
+            names: Names::default(),
             lines: (0..connections).map(|_| Line::default()).collect(),
             longest_value: AtomicUsize::new(DEFAULT_MAX_VALUE),
             was_primary: AtomicBool::new(false),
+            incarnation: StdMutex::default(),
             has_transactions: AtomicBool::new(false),
             watch: Mutex::default(),
         })
@@ -99,7 +104,7 @@ impl Node {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
         let (info, url) = self.sign_in.current(&self.peer.info).await;
-        let connect = async |info| connect(info, &self.names, &config).await;
+        let connect = async |info| self.names.connect(info, &config).await;
         let mut connection = match connect(info).await {
             Ok(connection) => connection,
             Err(refusal) => match self.sign_in.after(&refusal, &self.peer.info, &url).await {
@@ -120,6 +125,11 @@ impl Node {
 
     pub(super) fn set_primary(&self) {
         self.was_primary.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes what is known of the server now; returns what was known before.
+    pub(super) fn change_incarnation(&self, now: u64) -> Option<u64> {
+        lock(&self.incarnation).replace(now)
     }
 
     /// Closes all connections: the next ones may lead to another server, since the name is resolved

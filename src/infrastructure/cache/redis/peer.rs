@@ -2,7 +2,7 @@
 
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
 
-use super::reply::words;
+use super::reply::{is_read_only, words};
 use crate::domain::failure::{Failure, FailureKind};
 
 /// Rights that every user needs.
@@ -147,7 +147,7 @@ impl Peer {
 
     /// The failure of a server that keeps asking to come back later.
     pub(super) fn not_ready(&self, error: &RedisError) -> Failure {
-        if error.code() == Some("READONLY") {
+        if is_read_only(error) {
             let what = format!("the cache at {} has become a replica", self.place());
             return Failure::new(FailureKind::CacheRefused, what, words(error)).hint(
                 "no other server has taken its place at this address: wait longer with \

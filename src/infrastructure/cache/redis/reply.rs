@@ -23,6 +23,12 @@ pub(super) fn is_transient(error: &RedisError) -> bool {
     )
 }
 
+/// The server is a replica. Before version 7 scripts say it in an error of their own.
+pub(super) fn is_read_only(error: &RedisError) -> bool {
+    let is_within = |detail: &str| detail.contains("READONLY You can't write");
+    error.code() == Some("READONLY") || error.detail().is_some_and(is_within)
+}
+
 /// An error in one line: the server's message, or what broke. The crate's text repeats every error
 /// of a pipeline.
 pub(super) fn words(error: &RedisError) -> String {

@@ -6,7 +6,7 @@ use super::RedisCache;
 use super::answers::Answer;
 use super::job::Job;
 use super::node::{ATTEMPTS, Node};
-use super::reply::{Replies, is_transient};
+use super::reply::{Replies, is_read_only, is_transient};
 use super::router;
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -43,7 +43,9 @@ impl<F: Fn(&mut Pipeline, usize) + Sync> Job for Requests<'_, F> {
         let own: Replies = replies.take(self.commands).collect();
         let errors = || own.iter().filter_map(|reply| reply.as_ref().err());
         let is_for_now = |error: &&RedisError| {
-            is_transient(error) || matches!(error.code(), Some("MOVED" | "ASK" | "READONLY"))
+            is_transient(error)
+                || is_read_only(error)
+                || matches!(error.code(), Some("MOVED" | "ASK"))
         };
         let error = errors().find(is_for_now).or_else(|| errors().next()).cloned();
         (own, error)

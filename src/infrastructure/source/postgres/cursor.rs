@@ -18,11 +18,12 @@ pub(super) async fn read_once<D: Reader<Db = sqlx::Postgres>>(
     rows: &mut Rows<'_, D>,
     begin: &str,
 ) -> Result<(), Broken> {
-    let is_cursor = !rows.is_brief();
-    match read(connection, sql, arguments.clone(), rows, (begin, is_cursor)).await {
-        Err(Broken::Sql(error)) if is_cursor && is_unsupported(&error) => {
+    let (is_cursor, mut is_open) = (!rows.is_brief(), false);
+    let open = is_cursor.then_some(&mut is_open);
+    match read(connection, sql, arguments.clone(), rows, (begin, open)).await {
+        Err(Broken::Sql(error)) if is_cursor && !is_open && is_unsupported(&error) => {
             let sql = sql.replacen(CURSOR, "", 1);
-            read(connection, &sql, arguments, rows, (begin, false)).await
+            read(connection, &sql, arguments, rows, (begin, None)).await
         }
         read => read,
     }
@@ -34,12 +35,13 @@ fn is_unsupported(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code == "0A000")
 }
 
+/// `open`: read through a cursor, and set this once it is open.
 async fn read<D: Reader<Db = sqlx::Postgres>>(
     connection: &mut PgConnection,
     sql: &str,
     arguments: PgArguments,
     rows: &mut Rows<'_, D>,
-    (begin, is_cursor): (&str, bool),
+    (begin, open): (&str, Option<&mut bool>),
 ) -> Result<(), Broken> {
     let begin = rows.labelled(begin);
     let begun = Transaction::begin(connection, begin);
@@ -48,9 +50,9 @@ async fn read<D: Reader<Db = sqlx::Postgres>>(
         rows.read_on(session);
     }
     let query = unnamed(sql, arguments);
-    let read = match is_cursor {
-        true => read_cursor(transaction.connection(), query, rows).await,
-        false => rows.stream(query.fetch(transaction.connection())).await,
+    let read = match open {
+        Some(open) => read_cursor(transaction.connection(), query, rows, open).await,
+        None => rows.stream(query.fetch(transaction.connection())).await,
     };
     match read {
         Ok(()) | Err(Broken::Sql(_)) => {
@@ -67,8 +69,10 @@ async fn read_cursor<D: Reader<Db = sqlx::Postgres>>(
     connection: &mut PgConnection,
     declare: Statement,
     rows: &mut Rows<'_, D>,
+    is_open: &mut bool,
 ) -> Result<(), Broken> {
     rows.wait(declare.execute(&mut *connection)).await?;
+    *is_open = true;
     let mut size = FIRST_PORTION;
     // The first fetch is prepared, to get the column types.
     let first = unnamed(&rows.labelled(&fetch(size)), PgArguments::default());

@@ -53,6 +53,8 @@ impl Postgres {
         let begin = |row_security| {
             let settings = Settings::new(settings.clone(), &options.zone);
             let settings = settings.with("row_security", row_security);
+            // Compiling a short query takes longer than running it.
+            let settings = settings.with("jit", "off");
             with_timeouts(settings, statement_timeout).begin()
         };
         Ok(Self {

@@ -23,8 +23,8 @@ const WRITER: &str = "_shopwarm_writer";
 /// More than a block of the largest size has rows.
 const PLACES_A_BLOCK: u64 = 2048;
 
-/// A portion has a block of each partition, and must fit into memory.
-const MAX_PARTITIONS: u64 = 1000;
+/// Each query locks all partitions and their indexes, and a server has room for some thousand locks.
+const MAX_PARTITIONS: u64 = 100;
 
 impl PortionSql for PostgresPortions {
     fn located(&self, sql: &str, table: &DrivingTable) -> Option<String> {
@@ -58,8 +58,8 @@ impl PortionSql for PostgresPortions {
     }
 
     fn no_state(&self) -> &'static str {
-        "it does not read a plain table, this user may not read all of it, or the query calls a function \
-         of your own"
+        "it does not read a plain table, the table has a foreign partition or more than 100, this user may \
+         not read all of it, or the query calls a function of your own"
     }
 
     fn within(&self, from: u64, to: u64, _: &mut Vec<Param>) -> String {
@@ -107,7 +107,8 @@ const IS_HEAP: &str = "(SELECT relkind = 'p' OR relkind = 'r' AND EXISTS \
 fn of_tree(table: &DrivingTable, aggregate: &str) -> String {
     format!(
         "(WITH RECURSIVE tree (oid) AS (SELECT {}::oid UNION SELECT i.inhrelid \
-         FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid) SELECT {aggregate} FROM tree)",
+         FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid \
+         AND COALESCE(to_jsonb(i) ->> 'inhdetachpending', 'false') = 'false') SELECT {aggregate} FROM tree)",
         oid(table)
     )
 }

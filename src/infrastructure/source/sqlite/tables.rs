@@ -32,8 +32,11 @@ pub(super) async fn plan(
             && !table.starts_with('(')
             && !inner.iter().any(|name| name == table)
         {
-            plan.scans
-                .push(Scan { table: table.to_owned(), rows: highest_row(session, table).await });
+            plan.scans.push(Scan {
+                table: table.to_owned(),
+                partitions: Vec::new(),
+                rows: highest_row(session, table).await,
+            });
         }
     }
     Ok(plan)

@@ -34,7 +34,8 @@ impl HaProxy {
         proxy
     }
 
-    fn leads_to_the_primary(&self) -> bool {
+    /// Whether who answers now is a primary.
+    pub fn leads_to_the_primary(&self) -> bool {
         let mut said = [0; 4096];
         let mut ask = || {
             let mut stream = TcpStream::connect(("127.0.0.1", self.0.port))?;
