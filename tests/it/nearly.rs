@@ -3,8 +3,9 @@
 use crate::support::faults::warm;
 use crate::support::items::{ROWS, Shop, total};
 use crate::support::lab::{Lab, own, strategy};
-use crate::support::rewriting::{as_it_is, replace, rewriting};
-use crate::support::servers::{Dialect, MariaDb, Postgres};
+use crate::support::rewriting::{Edit, as_it_is, replace, rewriting};
+use crate::support::servers::{Dialect, HaProxy, MariaDb, Postgres};
+use crate::support::shopwarm::shopwarm;
 
 /// MySQL 9 has VECTOR: here the type of a column is changed, which comes after its name twice and 6 bytes.
 #[test]
@@ -55,4 +56,45 @@ fn a_postgresql_without_binary_cursors_is_read() {
     let run = warm(&shop.contexts, shop.database.url_via(port), shop.redis.url()).run().expect(0);
     assert_eq!(total(&run, "warmed"), ROWS);
     assert_eq!(shop.is_true(), shop.rows());
+}
+
+/// ProxySQL answers this question itself. Its error 9006 comes when its rules lead one session to several
+/// groups of servers.
+#[test]
+fn proxysql_is_named() {
+    let shop = Shop::new(MariaDb::database(), "concat('item:', id)");
+    let url = |to_server, to_client| {
+        let port = rewriting(shop.database.port(), to_server, to_client);
+        shop.database.url_via(port) + "?ssl-mode=DISABLED"
+    };
+    let comment: Edit = |said| {
+        let (asked, answered) =
+            ("select @@version_comment limit 1", "select '(ProxySQL)' limit 1     ");
+        replace(said, asked.as_bytes(), answered.as_bytes());
+    };
+    let doctor = shopwarm("doctor").contexts(&shop.contexts).cache(shop.redis.url());
+    let said = doctor.database(url(comment, as_it_is)).run().stdout;
+    assert!(said.contains("ProxySQL") && said.contains("fast_forward"), "{said}");
+    let url = url(
+        |said| replace(said, b"FROM items", b"FORM items"),
+        |said| replace(said, b"\xff\x28\x04#42000", b"\xff\x2e\x23#42000"),
+    );
+    let run = warm(&shop.contexts, url, shop.redis.url()).run().expect(4);
+    assert!(run.stderr.contains("ProxySQL's rules"), "{}", run.stderr);
+}
+
+/// A run that writes slowly leaves its sessions idle for longer than the proxy likes.
+#[test]
+fn sessions_that_a_proxy_closes_when_idle_are_opened_again() {
+    for (database, key) in
+        [(Postgres::database(), "'item:' || id"), (MariaDb::database(), "concat('item:', id)")]
+    {
+        let shop = Shop::new(database, key);
+        let proxy = HaProxy::closing_idle(shop.database.port(), "700ms");
+        let run = warm(&shop.contexts, shop.database.url_via(proxy.port()), shop.redis.url());
+        let run = run.args("--rate 900").run().expect(0);
+        assert_eq!(run.json()["outcome"], "complete");
+        assert_eq!(total(&run, "warmed"), ROWS);
+        assert_eq!(shop.is_true(), shop.rows());
+    }
 }

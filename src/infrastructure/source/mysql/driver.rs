@@ -26,6 +26,7 @@ use crate::domain::changes::Moment;
 use crate::domain::encode::{Hint, Scalar, encode};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
+use crate::domain::finding::Finding;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
 use crate::domain::schema::Schema;
@@ -178,6 +179,10 @@ impl Driver for Mysql {
 
     async fn checkup(&self, session: &mut MySqlConnection) -> Answer<ServerInfo> {
         server::info(session, self.statement_timeout).await
+    }
+
+    async fn pooler(&self, session: &mut MySqlConnection) -> Answer<Option<Finding>> {
+        server::pooler(session).await
     }
 
     async fn role(&self, session: &mut MySqlConnection) -> Answer<Role> {

@@ -14,6 +14,10 @@ use crate::domain::place::{Missing, Spot};
 const NO_ZONES: &str = "session_timezone: load the server's time zone tables (mysql_tzinfo_to_sql), or write a \
     UTC offset such as +01:00, which has no daylight saving time";
 
+/// ProxySQL keeps a session that has set variables with one group of servers.
+pub(super) const PROXYSQL: &str = "ProxySQL's rules lead the statements of one session to several groups of servers: give \
+    shopwarm a user with fast_forward = 1, or whose rules lead to one group, or use the server's own URL";
+
 pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     let error = error.try_downcast_ref::<MySqlDatabaseError>();
     let number = error.map_or(0, MySqlDatabaseError::number);
@@ -41,6 +45,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
             Some("the server is stopping, or ended the session; run again when it is up"),
         ),
         1298 => (FailureKind::Config, Some(NO_ZONES)),
+        9006 => (FailureKind::Config, Some(PROXYSQL)),
         1205 | 1213 => (FailureKind::SourceLost, None),
         1054 | 1146 => (FailureKind::Query, Some(SCHEMA_HINT)),
         1969 | 3024 => (FailureKind::SourceBusy, Some(TIMEOUT_HINT)),

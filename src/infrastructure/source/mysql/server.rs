@@ -8,10 +8,12 @@ use sqlx::mysql::MySqlConnection;
 use super::super::driver::Answer;
 use super::super::server_info::{Clock, Role, ServerInfo};
 use super::ask::{cell, is_on, setting, text};
+use super::errors::PROXYSQL;
 use super::role::{self, role};
 use super::session::SERVER;
 use crate::application::ports::SourceVitals;
 use crate::domain::changes::Moment;
+use crate::domain::finding::Finding;
 use crate::domain::server::ServerZone;
 use crate::domain::wording::exactly;
 
@@ -108,3 +110,10 @@ const NOW: &str = "SELECT CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIME
 
 /// Start of the oldest transaction, which the server reports in its system time zone.
 const OPEN: &str = include_str!("sql/open.sql");
+
+/// The finding about ProxySQL, which answers this text itself.
+pub(super) async fn pooler(session: &mut MySqlConnection) -> Answer<Option<Finding>> {
+    let row = session.fetch_one(sqlx::raw_sql("select @@version_comment limit 1")).await?;
+    let is_proxysql = cell(&row, 0)?.contains("ProxySQL");
+    Ok(is_proxysql.then(|| Finding::warning("database pooler", "ProxySQL").hint(PROXYSQL)))
+}

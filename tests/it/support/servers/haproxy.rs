@@ -45,6 +45,23 @@ impl HaProxy {
         ask().is_ok_and(|n| String::from_utf8_lossy(&said[..n]).contains("master"))
     }
 
+    /// Leads to one port, and closes what is idle for so long.
+    pub fn closing_idle(port: u16, after: &str) -> HaProxy {
+        let command = [find("haproxy"), "-db".into(), "-f".into(), "haproxy.cfg".into()];
+        HaProxy(Front::start(&command, |dir, here| {
+            let text = format!(
+                "global\n  maxconn 200\n\
+                 defaults\n  mode tcp\n  timeout connect 1s\n  timeout client {after}\n  timeout server {after}\n\
+                 listen server\n  bind 127.0.0.1:{here}\n  server a 127.0.0.1:{port}\n"
+            );
+            fs::write(dir.join("haproxy.cfg"), text).unwrap();
+        }))
+    }
+
+    pub fn port(&self) -> u16 {
+        self.0.port
+    }
+
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.0.port)
     }
