@@ -79,7 +79,7 @@ fn with_partitions() -> Shop {
          CREATE TABLE items_large_0 PARTITION OF items_large FOR VALUES WITH (MODULUS 2, REMAINDER 0);
          CREATE TABLE items_large_1 PARTITION OF items_large FOR VALUES WITH (MODULUS 2, REMAINDER 1);
          CREATE TABLE items_later PARTITION OF items FOR VALUES FROM (100000) TO (200000);
-         INSERT INTO items SELECT * FROM old; DROP TABLE old; GRANT SELECT ON items TO shop",
+         INSERT INTO items SELECT * FROM old; DROP TABLE old; GRANT SELECT ON items, items_small TO shop",
     );
     shop.define("'items'", "SELECT id, v FROM items");
     shop
@@ -91,6 +91,19 @@ fn partitions_are_read_side_by_side() {
     let said = shop.diagnosis("items");
     assert!(said.contains("in portions"), "{said}");
     shop.is_true_whatever_changes();
+}
+
+/// A small partition is scanned even if an index selects the rows of the large ones.
+#[test]
+fn an_index_on_partitions_is_used() {
+    let shop = with_partitions();
+    shop.database.sql("UPDATE items SET v = id; CREATE INDEX ON items (v); ANALYZE items");
+    shop.define("'items'", "SELECT id, v FROM items WHERE v = 4242");
+    let said = shop.diagnosis("items");
+    assert!(said.contains("reads by index") && said.contains("in one stream"), "{said}");
+    shop.define("'items', 'items_small'", "SELECT id, v FROM items_small");
+    let said = shop.diagnosis("items");
+    assert!(said.contains("all of items_small") && said.contains("in portions"), "{said}");
 }
 
 #[test]

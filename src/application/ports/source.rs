@@ -150,8 +150,8 @@ pub struct QueryPlan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scan {
     pub table: String,
-    /// Its partitions that are read.
-    pub partitions: Vec<String>,
+    /// Other names: of its partitions that are read, and of the table that it is a partition of.
+    pub names: Vec<String>,
     /// About how many rows it reads.
     pub rows: Option<u64>,
 }

@@ -66,7 +66,7 @@ impl Portions {
         let whole = prepared.plan(None).await?;
         let names = [Some(&self.table.alias), self.table.name.parts.last()];
         let is_driving = |scan: &&Scan| {
-            let mut scanned = scan.partitions.iter().chain([&scan.table]);
+            let mut scanned = scan.names.iter().chain([&scan.table]);
             scanned.any(|table| names.iter().flatten().any(|name| name.eq_ignore_ascii_case(table)))
         };
         let scan = whole.scans.iter().find(is_driving);

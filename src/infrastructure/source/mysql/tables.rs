@@ -44,7 +44,7 @@ fn find_scans(plan: &Json, found: &mut Vec<Scan>) {
             {
                 let rows = ["rows", "rows_examined_per_scan"];
                 found.push(Scan {
-                    partitions: Vec::new(),
+                    names: Vec::new(),
                     table: table.to_owned(),
                     rows: rows.iter().find_map(|name| fields.get(*name)?.as_u64()),
                 });

@@ -28,13 +28,13 @@ pub(super) async fn plan(
 
 /// The tables of full scans, with their approximate number of rows. Partitions count as their table.
 async fn find_scans(transaction: &mut Transaction<'_>, top: &Json) -> Answer<Vec<Scan>> {
-    let (mut schemas, mut names) = (Vec::new(), Vec::new());
+    let (mut schemas, mut names, mut are_scans) = (Vec::new(), Vec::new(), Vec::new());
     let mut nodes = vec![top];
     while let Some(node) = nodes.pop() {
-        if node["Node Type"] == "Seq Scan"
-            && let (Some(schema), Some(name)) =
-                (node["Schema"].as_str(), node["Relation Name"].as_str())
+        if let (Some(schema), Some(name)) =
+            (node["Schema"].as_str(), node["Relation Name"].as_str())
         {
+            are_scans.push(node["Node Type"] == "Seq Scan");
             schemas.push(schema.to_owned());
             names.push(name.to_owned());
         }
@@ -44,12 +44,12 @@ async fn find_scans(transaction: &mut Transaction<'_>, top: &Json) -> Answer<Vec
         return Ok(Vec::new());
     }
     let query = unnamed(include_str!("sql/scanned.sql"), PgArguments::default());
-    let query = query.bind(schemas).bind(names);
+    let query = query.bind(schemas).bind(names).bind(are_scans);
     let rows = query.fetch_all(transaction.connection()).await?;
     let scan = |row: &PgRow| {
         let rows: Option<f64> = row.try_get(2)?;
         let rows = rows.filter(|rows| *rows >= 0.0).map(|rows| rows as u64);
-        Ok(Scan { table: row.try_get(0)?, partitions: row.try_get(1)?, rows })
+        Ok(Scan { table: row.try_get(0)?, names: row.try_get(1)?, rows })
     };
     rows.iter().map(scan).collect()
 }

@@ -34,7 +34,7 @@ pub(super) async fn plan(
         {
             plan.scans.push(Scan {
                 table: table.to_owned(),
-                partitions: Vec::new(),
+                names: Vec::new(),
                 rows: highest_row(session, table).await,
             });
         }
