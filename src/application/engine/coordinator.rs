@@ -176,7 +176,7 @@ impl Coordinator {
         let _governing = governed(&self.plan);
         let mut book = Book::open(&run);
         let replicas = ReplicaGuard::new(self.plan.written_cache()).await;
-        let looked = LookGuard::new(&self.plan).await;
+        let looked = LookGuard::new(&run).await;
         let size = SizeGuard::new(&mut book, run).await;
         expected::learn(&mut book, size.last_complete(), &run).await;
         let is_whole = self.plan.options.limit.is_none() && !self.plan.options.changed.on;
@@ -314,7 +314,7 @@ async fn warm_one<'a>(
         interrupted::read_again(flow, book, index, run).await;
         book.obey_stop_on_error(index, run);
         size.after(book, index);
-        looked.after(book, index).await;
+        looked.after(book, index, run).await;
     }
     if let Some(former) = &former {
         passes::doubt(former, &mut book.tallies[index], run);

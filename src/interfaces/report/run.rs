@@ -22,9 +22,12 @@ fn failed(strategy: &StrategyRecord) -> String {
     }
 }
 
+/// A strategy that fails sooner than this, without a key, did nothing that took time.
+const AT_ONCE_MS: u64 = 1000;
+
 /// One that did not has nothing to show but what was expected.
 fn has_begun(strategy: &StrategyRecord) -> bool {
-    strategy.status == Stage::Completed || strategy.total > 0 || strategy.elapsed_ms > 0
+    strategy.status == Stage::Completed || strategy.total > 0 || strategy.elapsed_ms >= AT_ONCE_MS
 }
 
 fn took(strategy: &StrategyRecord) -> String {
