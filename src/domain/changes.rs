@@ -95,8 +95,9 @@ impl Watermark {
 }
 
 /// How a run has read a strategy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum ReadHow {
     /// The changed rows alone.
     Changed,
@@ -108,11 +109,7 @@ pub enum ReadHow {
 
 impl ReadHow {
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Changed => "changed",
-            Self::Keys => "keys",
-            Self::Full => "full",
-        }
+        self.into()
     }
 }
 

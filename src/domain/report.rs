@@ -38,8 +38,11 @@ impl Status {
 }
 
 /// How far a strategy has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Stage {
     #[default]
     Waiting,
@@ -51,13 +54,7 @@ pub enum Stage {
 
 impl Stage {
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
+        self.into()
     }
 
     /// The same for people: somebody stopped the run.
@@ -188,8 +185,9 @@ pub struct Seen {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Outcome {
     Complete,
     Incomplete,
@@ -213,7 +211,7 @@ pub enum Stop {
     Enough,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     pub strategies: Vec<StrategyReport>,
     /// Without [`Self::asked`].
@@ -314,32 +312,14 @@ impl Limiter {
 impl Outcome {
     /// The word of the JSON report.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Incomplete => "incomplete",
-            Self::Empty => "empty",
-            Self::Interrupted => "interrupted",
-            Self::Deadline => "deadline",
-        }
+        self.into()
     }
 }
 
 impl Report {
     /// For a run that was stopped before it started.
     pub fn stopped_before(stop: Stop) -> Self {
-        Self {
-            strategies: Vec::new(),
-            elapsed: Duration::ZERO,
-            stopped: Some(stop),
-            unmatched: Vec::new(),
-            asked: Duration::ZERO,
-            unmatched_total: 0,
-            warnings: Vec::new(),
-            pace: None,
-            workers: None,
-            gates: Gates::default(),
-            limit: None,
-        }
+        Self { stopped: Some(stop), ..Self::default() }
     }
 
     pub fn totals(&self) -> Counts {

@@ -5,8 +5,11 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 /// Who asked for a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Trigger {
     /// A person, or a deployment, at the command line.
     #[default]
@@ -21,12 +24,7 @@ pub enum Trigger {
 
 impl Trigger {
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Cli => "cli",
-            Self::Api => "api",
-            Self::Schedule => "schedule",
-            Self::Start => "start",
-        }
+        self.into()
     }
 }
 

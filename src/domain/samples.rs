@@ -27,19 +27,7 @@ pub fn cancelled(name: &str, warmed: u64, expected: Option<Expected>) -> Strateg
 }
 
 pub fn report(strategies: Vec<StrategyReport>) -> Report {
-    Report {
-        strategies,
-        elapsed: Duration::from_millis(250),
-        stopped: None,
-        unmatched: Vec::new(),
-        asked: Duration::ZERO,
-        unmatched_total: 0,
-        warnings: Vec::new(),
-        pace: None,
-        workers: None,
-        gates: Gates::default(),
-        limit: None,
-    }
+    Report { strategies, elapsed: Duration::from_millis(250), ..Report::default() }
 }
 
 pub fn stopped(stop: Stop, strategies: Vec<StrategyReport>) -> Report {

@@ -101,8 +101,9 @@ impl From<Value<'_>> for Kind {
 }
 
 /// The one class that a planned key is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Class {
     /// A value of another type.
     WrongType,
@@ -116,13 +117,7 @@ pub enum Class {
 
 impl Class {
     pub fn name(self) -> &'static str {
-        match self {
-            Self::WrongType => "wrong-type",
-            Self::Missing => "missing",
-            Self::Different => "different",
-            Self::Expiring => "expiring",
-            Self::Identical => "identical",
-        }
+        self.into()
     }
 }
 

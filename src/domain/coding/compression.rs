@@ -10,8 +10,19 @@ use zstd::bulk::Compressor;
 
 use crate::domain::encode::MAX_VALUE_BYTES;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Deserialize,
+    serde::Serialize,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Compression {
     #[default]
     None,
@@ -29,12 +40,7 @@ thread_local! {
 
 impl Compression {
     pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-            Self::Lz4 => "lz4",
-        }
+        self.into()
     }
 
     /// The bytes that a frame begins with.

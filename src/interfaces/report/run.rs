@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::document::{Document, to_value};
 use super::table::Table;
 use super::verify::{requirement_lines, requirements_json, verified_json};
-use super::words::{NONE, error_notes, expectation, joined, listed, marked, not_compared, speed};
+use super::words::{
+    NONE, by_reason, error_notes, expectation, joined, listed, marked, not_compared, speed,
+};
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::changes::ReadHow;
 use crate::domain::counts::Counts;
@@ -133,16 +135,9 @@ pub(in crate::interfaces) fn warnings(record: &RunRecord) -> Vec<String> {
 
 /// Strategies that may have left stale values, and why.
 fn unprotected_lines(strategies: &[StrategyRecord]) -> Vec<String> {
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for strategy in strategies.iter().filter(|strategy| !strategy.unprotected_ok) {
-        let Some(why) = strategy.unprotected_because.as_deref() else {
-            continue;
-        };
-        match reasons.iter_mut().find(|(known, _)| *known == why) {
-            Some((_, ids)) => ids.push(&strategy.id),
-            None => reasons.push((why, vec![&strategy.id])),
-        }
-    }
+    let open = strategies.iter().filter(|strategy| !strategy.unprotected_ok);
+    let open =
+        open.filter_map(|strategy| Some((strategy.unprotected_because.as_deref()?, &*strategy.id)));
     let line = |(why, ids): (&str, Vec<&str>)| {
         let all = ids.len() == strategies.len() && ids.len() > 1;
         let who = match all {
@@ -151,7 +146,7 @@ fn unprotected_lines(strategies: &[StrategyRecord]) -> Vec<String> {
         };
         format!("not protected against changes during the run: {who} ({why})")
     };
-    reasons.into_iter().map(line).collect()
+    by_reason(open).into_iter().map(line).collect()
 }
 
 /// Max names of strategies in a note.

@@ -108,6 +108,7 @@ pub(crate) fn error_notes<'s>(
     }
     let rest = |strategy: &&StrategyRecord| other_notes(strategy, verbose);
     lines.extend(strategies.iter().flat_map(rest));
+    lines.extend(warned(&strategies));
     lines
 }
 
@@ -128,27 +129,30 @@ pub(crate) fn troubles(strategies: &[&StrategyRecord]) -> Vec<Trouble> {
     all
 }
 
-fn failures(strategies: &[&StrategyRecord]) -> Vec<Trouble> {
-    let mut failures: Vec<(String, Option<&str>, Vec<&str>)> = Vec::new();
-    for strategy in strategies {
-        let Some(error) = &strategy.error else {
-            continue;
-        };
-        let (error, hint) = (failure::about(error, &strategy.id), strategy.hint.as_deref());
-        let same =
-            |(known, fix, _): &&mut (String, Option<&str>, _)| *known == error && *fix == hint;
-        match failures.iter_mut().find(same) {
-            Some((_, _, ids)) => ids.push(&strategy.id),
-            None => failures.push((error, hint, vec![&strategy.id])),
+/// Those with the same reason together, in the order in which the reasons come.
+pub(crate) fn by_reason<R: PartialEq, T>(all: impl Iterator<Item = (R, T)>) -> Vec<(R, Vec<T>)> {
+    let mut reasons: Vec<(R, Vec<T>)> = Vec::new();
+    for (reason, one) in all {
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, same)) => same.push(one),
+            None => reasons.push((reason, vec![one])),
         }
     }
-    let trouble = |(what, hint, ids): (String, Option<&str>, Vec<&str>)| Trouble {
+    reasons
+}
+
+fn failures(strategies: &[&StrategyRecord]) -> Vec<Trouble> {
+    let failed = strategies.iter().filter_map(|strategy| {
+        let error = failure::about(strategy.error.as_ref()?, &strategy.id);
+        Some(((error, strategy.hint.clone()), strategy.id.as_str()))
+    });
+    let trouble = |((what, hint), ids): ((String, Option<String>), Vec<&str>)| Trouble {
         who: first(ids.into_iter(), SHOWN_IDS),
         what,
         keys: None,
-        hint: hint.map(str::to_owned),
+        hint,
     };
-    failures.into_iter().map(trouble).collect()
+    by_reason(failed).into_iter().map(trouble).collect()
 }
 
 fn causes(strategies: &[&StrategyRecord]) -> Vec<Trouble> {
@@ -199,8 +203,19 @@ fn other_notes(strategy: &StrategyRecord, verbose: bool) -> Vec<String> {
         let list = listed(&strategy.not_found, strategy.counts.absent);
         lines.push(format!("  {id}: no row for {list}"));
     }
-    lines.extend(strategy.warnings.iter().map(|text| format!("! {text}")));
     lines
+}
+
+/// What strategies warn of.
+fn warned(strategies: &[&StrategyRecord]) -> Vec<String> {
+    let all = strategies.iter().flat_map(|strategy| {
+        let texts = strategy.warnings.iter();
+        texts.map(|text| (failure::about(text, &strategy.id), strategy.id.as_str()))
+    });
+    let line = |(text, ids): (String, Vec<&str>)| {
+        format!("! {}: {text}", first(ids.into_iter(), SHOWN_IDS))
+    };
+    by_reason(all).into_iter().map(line).collect()
 }
 
 /// The kept ones of `total` keys.
@@ -215,24 +230,17 @@ pub(crate) fn listed(kept: &[String], total: u64) -> String {
 pub(crate) fn not_compared<'s>(
     strategies: impl IntoIterator<Item = &'s StrategyReport>,
 ) -> Vec<String> {
-    let mut reasons: Vec<(&str, u64, Vec<String>)> = Vec::new();
-    for strategy in strategies {
-        let (seen, id) = (&strategy.seen, strategy.id.to_string());
-        if seen.not_known == 0 {
-            continue;
-        }
-        let why = seen.why_not_known.as_deref().unwrap_or("the cache did not say why");
-        match reasons.iter_mut().find(|(known, ..)| *known == why) {
-            Some((_, sum, ids)) => {
-                *sum += seen.not_known;
-                ids.push(id);
-            }
-            None => reasons.push((why, seen.not_known, vec![id])),
-        }
-    }
-    let lines = reasons.iter().flat_map(|(why, sum, ids)| {
+    let unknown = strategies.into_iter().filter(|strategy| strategy.seen.not_known > 0);
+    let unknown = unknown.map(|strategy| {
+        let why = strategy.seen.why_not_known.as_deref();
+        (why.unwrap_or("the cache did not say why"), strategy)
+    });
+    let reasons = by_reason(unknown);
+    let lines = reasons.iter().flat_map(|(why, strategies)| {
+        let sum = strategies.iter().map(|strategy| strategy.seen.not_known).sum();
+        let ids: Vec<String> = strategies.iter().map(|strategy| strategy.id.to_string()).collect();
         let ids = first(ids.iter().map(String::as_str), SHOWN_IDS);
-        let line = format!("! {ids}: {} could not be compared: {why}", keys(*sum));
+        let line = format!("! {ids}: {} could not be compared: {why}", keys(sum));
         let hint = "    hint: `shopwarm doctor` names the rights that are missing";
         let hint = cause::is_denied(why).then(|| hint.to_owned());
         std::iter::once(line).chain(hint)
