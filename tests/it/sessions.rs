@@ -115,6 +115,25 @@ fn no_default_of_the_server_changes_what_is_stored() {
     }
 }
 
+/// A table without an integer as its primary key refuses the query for its portions.
+#[test]
+fn a_query_that_is_refused_does_not_cost_its_session() {
+    let server = MariaDb::private(&[]);
+    let lab = Lab::on(server.new_database());
+    lab.database.sql("CREATE TABLE t (code char(8)); INSERT INTO t VALUES ('a'), ('b')");
+    let sessions =
+        || lab.database.query("SELECT CONNECTION_ID()").parse::<u64>().expect("a number");
+    let all: String = (0..20)
+        .map(|i| {
+            strategy(&format!("s{i}"), "object", &format!("k{i}:{{code}}"), "SELECT code FROM t")
+        })
+        .collect();
+    let before = sessions();
+    lab.warm(&own(&["t"], &all)).expect(0);
+    let opened = sessions() - before - 1;
+    assert!(opened <= 10, "{opened} sessions for 20 strategies");
+}
+
 /// A session that sees the past would take every row for unchanged.
 #[test]
 fn a_row_that_changes_is_seen_whatever_sessions_begin_with() {

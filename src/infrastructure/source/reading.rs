@@ -90,7 +90,8 @@ async fn read_unlocked<D: Reader>(
     }
 }
 
-/// Reads a query into `sender`. The connection is reused only if everything was read.
+/// Reads a query into `sender`. The connection is reused if everything was read, or if the server
+/// refused the query.
 async fn read<D: Reader>(
     sessions: &Arc<Sessions<D>>,
     query: &Query,
@@ -127,7 +128,10 @@ async fn read<D: Reader>(
         Broken::Sql(error) if Sessions::<D>::is_lock_timeout(&error) && rows.is_untouched() => {
             Err(Ended::Locked)
         }
-        Broken::Sql(error) => Err(failed(error).into()),
+        Broken::Sql(error) => {
+            sessions.put_back_after(connection, &error).await;
+            Err(failed(error).into())
+        }
         Broken::Failed(failure) => {
             sessions.driver.end(handle).await;
             Err(failure.into())

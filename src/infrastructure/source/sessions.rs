@@ -227,6 +227,15 @@ impl<D: Driver> Sessions<D> {
         self.idle.lock().await.push((connection, Instant::now()));
     }
 
+    /// Reuses a session after an error that the server reported, unless it also ended the session.
+    pub(super) async fn put_back_after(&self, mut session: Session<D>, error: &sqlx::Error) {
+        if matches!(error, sqlx::Error::Database(_))
+            && let Ok(Ok(())) = timeout(CONNECT_TIMEOUT, session.ping()).await
+        {
+            self.put_back(session).await;
+        }
+    }
+
     /// Held while a query is active.
     pub(super) fn begin_query(&self) -> Option<OwnedRwLockReadGuard<()>> {
         Arc::clone(&self.under_way).try_read_owned().ok()
@@ -280,14 +289,11 @@ impl<D: Driver> Sessions<D> {
         let mut session = self.connection().await?;
         let answer = ask(self.driver.as_ref(), &mut session);
         let answer = self.wait_for_turn(label, answer).await?;
-        let answered = matches!(answer, Ok(_) | Err(sqlx::Error::Database(_)));
-        let answer = answer.map_err(|error| self.query_failure(label, &error));
-        // The server may also have answered that it ends the session.
-        let is_lost = |failure: &Failure| failure.is_interruption() || failure.is_unreachable();
-        if answered && !answer.as_ref().err().is_some_and(is_lost) {
-            self.put_back(session).await;
+        match &answer {
+            Ok(_) => self.put_back(session).await,
+            Err(error) => self.put_back_after(session, error).await,
         }
-        answer
+        answer.map_err(|error| self.query_failure(label, &error))
     }
 
     /// The same for an optional answer, with a short timeout.

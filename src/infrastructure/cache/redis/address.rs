@@ -3,6 +3,7 @@
 //! `redis+cluster://` and `redis+sentinel://` list several hosts, which URL parsers reject. Each
 //! host is parsed as its own URL, so that all forms support the same users, passwords and options.
 
+use redis::io::tcp::TcpSettings;
 use redis::{
     Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
     RedisConnectionInfo, TlsCertificates,
@@ -123,7 +124,9 @@ fn host_url(
 
 fn server(url: &str) -> Result<ConnectionInfo, Failure> {
     // The crate's message may quote part of the URL.
-    url.into_connection_info().map_err(|_| invalid_url("it cannot be parsed"))
+    let info = url.into_connection_info().map_err(|_| invalid_url("it cannot be parsed"))?;
+    // Otherwise the last packet of a batch waits until the others are acknowledged.
+    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }
 
 /// The sentinels' own user, if any.

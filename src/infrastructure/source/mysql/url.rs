@@ -12,6 +12,11 @@ use crate::domain::failure::Failure;
 const HONOURED: &str = "sslmode ssl-mode sslca ssl-ca sslcert ssl-cert sslkey ssl-key socket \
     statement-cache-capacity";
 
+/// Statements that a session keeps, unless the URL says otherwise. The server does not answer when one
+/// is closed, so the next packet waits for a delayed ACK, mostly 40 ms: the driver keeps Nagle's
+/// algorithm on.
+const STATEMENTS: [&str; 2] = ["statement-cache-capacity", "512"];
+
 /// Character set, collation and time zone: sessions always use utf8mb4 and `session_timezone`.
 const OURS: &str = "charset collation timezone time-zone encoding characterencoding \
     charactersetresults connectioncollation useunicode \
@@ -58,7 +63,7 @@ pub(super) fn options(text: &str) -> Result<MySqlConnectOptions, Failure> {
         let hint = "add its name: mysql://USER:PASSWORD@HOST/DATABASE";
         return Err(invalid_url("it names no database").hint(hint));
     }
-    let mut kept = Vec::new();
+    let mut kept = vec![STATEMENTS.map(str::to_owned).into()];
     for (name, value) in url.query_pairs() {
         let lower = name.to_ascii_lowercase();
         if lists(HONOURED, &name) {
