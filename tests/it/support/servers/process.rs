@@ -27,7 +27,7 @@ pub fn supervise(owner: u32, dir: &Path) {
         }
         (
             trap '' HUP INT TERM
-            while [ -d "$dir" ] && kill -0 "$owner"; do sleep 0.5; done
+            while [ -d "$dir" ] && kill -0 "$owner"; do sleep 1; done
             # QUIT first: PostgreSQL then gives its shared memory back. CONT, as it may be paused.
             for signal in QUIT CONT WAIT WAIT WAIT WAIT WAIT WAIT KILL; do
                 running || break
