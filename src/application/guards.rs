@@ -3,9 +3,9 @@
 pub mod breaker;
 mod current;
 pub mod identical;
-pub mod looked;
 pub mod memory;
 pub mod recheck;
 pub mod replicas;
+pub mod same_cache;
 pub mod shape;
 pub mod size;

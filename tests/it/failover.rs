@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Child;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -25,6 +26,14 @@ fn came_through(run: &Finished, now: &Redis) {
     assert_eq!(total(run, "failed"), 0, "{}", run.stdout);
 }
 
+/// A slow run that has written a quarter of its keys.
+fn start(shop: &Shop, cache: &str, arguments: &str) -> Child {
+    let run = warm(&shop.contexts, shop.database.url(), cache).args("--rate 500").args(arguments);
+    let child = run.start();
+    until("the run is under way", || keys(&shop.redis) > ROWS / 4);
+    child
+}
+
 fn shop() -> Shop {
     Shop::new(Postgres::database(), "'item:' || id")
 }
@@ -35,9 +44,7 @@ fn a_proxy_leads_to_the_new_primary() {
         let (shop, other) = (shop(), Redis::start(&[]));
         follow(&other, &shop.redis);
         let proxy = HaProxy::start(&[&shop.redis, &other]);
-        let run = warm(&shop.contexts, shop.database.url(), proxy.url());
-        let child = run.args("--rate 500").start();
-        until("the run is under way", || keys(&shop.redis) > ROWS / 4);
+        let child = start(&shop, &proxy.url(), "");
         if is_killed {
             shop.redis.kill();
             sleep(Duration::from_secs(2));
@@ -58,9 +65,7 @@ fn a_failover_may_take_longer_than_the_lock_lasts() {
     let (shop, other) = (shop(), Redis::start(&[]));
     follow(&other, &shop.redis);
     let proxy = HaProxy::start(&[&shop.redis, &other]);
-    let run = warm(&shop.contexts, shop.database.url(), proxy.url());
-    let child = run.args("--rate 500 --failover-timeout 2m").start();
-    until("the run is under way", || keys(&shop.redis) > ROWS / 4);
+    let child = start(&shop, &proxy.url(), "--failover-timeout 2m");
     shop.redis.kill();
     sleep(Duration::from_secs(35));
     other.cli(&["REPLICAOF", "NO", "ONE"]);
@@ -103,15 +108,14 @@ fn a_name_is_resolved_again() {
 fn without_a_successor_the_run_ends_after_the_failover_timeout() {
     let (shop, other) = (shop(), Redis::start(&[]));
     follow(&other, &shop.redis);
-    let run = warm(&shop.contexts, shop.database.url(), shop.redis.url());
-    let child = run.args("--rate 500 --failover-timeout 2s").start();
-    until("the run is under way", || keys(&shop.redis) > ROWS / 4);
+    let child = start(&shop, &shop.redis.url(), "--failover-timeout 2s");
     fail_over(&shop.redis, &other);
     hurry(&child);
     let run = finish(child).expect(3);
     for words in ["has become a replica", "--failover-timeout"] {
         assert!(run.stdout.contains(words), "{}", run.stdout);
     }
+    assert!(!run.stdout.contains("no answer (READONLY"), "it was an answer: {}", run.stdout);
     let warmed = total(&run, "warmed");
     assert!(warmed <= keys(&shop.redis), "{warmed} of {}", info(&other, "db0"));
 }

@@ -13,8 +13,8 @@ use super::inspect::{InspectingCache, Inspection};
 use super::interrupted;
 use super::{expected, protection};
 use crate::application::changed::ChangedOnly;
-use crate::application::guards::looked::LookGuard;
 use crate::application::guards::replicas::ReplicaGuard;
+use crate::application::guards::same_cache::SameCacheGuard;
 use crate::application::guards::size::SizeGuard;
 use crate::application::keys::{orphans, prune};
 use crate::application::pace::{Governor, Pace, PaceLimits};
@@ -176,7 +176,7 @@ impl Coordinator {
         let _governing = governed(&self.plan);
         let mut book = Book::open(&run);
         let replicas = ReplicaGuard::new(self.plan.written_cache()).await;
-        let looked = LookGuard::new(&run).await;
+        let same_cache = SameCacheGuard::new(&run).await;
         let size = SizeGuard::new(&mut book, run).await;
         expected::learn(&mut book, size.last_complete(), &run).await;
         let is_whole = self.plan.options.limit.is_none() && !self.plan.options.changed.on;
@@ -189,7 +189,7 @@ impl Coordinator {
             && let Some(index) = passes.next_due(&book)
         {
             let span = tracing::info_span!("strategy", id = %self.plan.spec(index).id);
-            let guards = (&size, &looked);
+            let guards = (&size, &same_cache);
             warm_one(index, &run, &mut book, guards, &mut passes, &mut changes, &mut flow)
                 .instrument(span)
                 .await;
@@ -294,7 +294,7 @@ async fn warm_one<'a>(
     index: usize,
     run: &RunContext<'a>,
     book: &mut Book,
-    (size, looked): (&SizeGuard<'_>, &LookGuard<'_>),
+    (size, same_cache): (&SizeGuard<'_>, &SameCacheGuard<'_>),
     passes: &mut Passes,
     changes: &mut ChangedOnly<'a>,
     flow: &mut Flow<'a>,
@@ -314,7 +314,7 @@ async fn warm_one<'a>(
         interrupted::read_again(flow, book, index, run).await;
         book.obey_stop_on_error(index, run);
         size.after(book, index);
-        looked.after(book, index, run).await;
+        same_cache.after(book, index, run).await;
     }
     if let Some(former) = &former {
         passes::doubt(former, &mut book.tallies[index], run);

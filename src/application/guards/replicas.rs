@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::application::ports::Cache;
 use crate::application::run_state::book::Book;
 
-/// Compares the counts of full synchronizations before and after a run.
+/// Compares the counts of full resynchronizations before and after a run.
 pub struct ReplicaGuard<'a> {
     cache: Option<&'a Arc<dyn Cache>>,
     full_syncs: Option<u64>,
@@ -26,8 +26,8 @@ impl<'a> ReplicaGuard<'a> {
         if let Some(times @ 1..) = after.checked_sub(before) {
             let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
             book.warnings.push(format!(
-                "replicas of the cache had to fetch everything ({times}) during the run: if none was \
-                 added, they could not keep up; use --gentle, or a lower --rate"
+                "full resynchronization of a replica of the cache during the run ({times}): unless one was \
+                 added, a replica could not keep up; use --gentle or a lower --rate"
             ));
         }
     }

@@ -142,9 +142,9 @@ impl Thresholds {
             figure: format!("{:.1} s", lag.as_secs_f64()),
             ..latency(Limiter::ReplicaLag, lag, threshold)
         });
-        // Half of it: a replica confirms once a second only.
+        // Half the limit: a replica confirms only once a second.
         let behind = replicas.and_then(|replicas| {
-            let share = replicas.behind as f64 / (replicas.most? as f64 / 2.0);
+            let share = replicas.behind as f64 / (replicas.limit? as f64 / 2.0);
             let figure = format!("{} behind", size(replicas.behind));
             Some(Pressure { share, by: Limiter::CacheReplicas, figure })
         });
@@ -212,10 +212,10 @@ mod tests {
         assert_eq!(worst(None, vitals(5, Some(12), None)), is("database sessions", "12", true));
         let behind = Some(Duration::from_secs(9));
         assert_eq!(worst(Some(50.0), vitals(5, Some(4), behind)), is("replica lag", "9.0 s", true));
-        let replicas = Some(Replicas { behind: 6 << 20, most: Some(8 << 20), full_syncs: 0 });
+        let replicas = Some(Replicas { behind: 6 << 20, limit: Some(8 << 20), full_syncs: 0 });
         let pressure = thresholds.pressure(&Rest { replicas, ..Rest::default() }).expect("known");
         assert_eq!((pressure.figure.as_str(), pressure.share), ("6.0 MiB behind", 1.5));
-        let never = replicas.map(|replicas| Replicas { most: None, ..replicas });
+        let never = replicas.map(|replicas| Replicas { limit: None, ..replicas });
         assert_eq!(thresholds.pressure(&Rest { replicas: never, ..Rest::default() }), None);
     }
 

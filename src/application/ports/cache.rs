@@ -158,9 +158,10 @@ pub trait Cache: Send + Sync {
 pub struct Replicas {
     /// Bytes that the slowest has not confirmed yet.
     pub behind: u64,
-    /// From how many on it may be cut off, and would have to fetch everything; `None`: it never is.
-    pub most: Option<u64>,
-    /// How often one of them has fetched everything.
+    /// A replica that is further behind may be disconnected, and then needs a full resynchronization;
+    /// `None`: none is.
+    pub limit: Option<u64>,
+    /// Full resynchronizations since the servers started.
     pub full_syncs: u64,
 }
 

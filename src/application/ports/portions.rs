@@ -35,7 +35,7 @@ pub trait PortionSql: Send + Sync {
 
     /// How many portions may be read at the same time if nothing else was asked for. More than one only
     /// where a row that moves while they are read cannot be missed.
-    fn most_readers(&self) -> usize {
+    fn max_readers(&self) -> usize {
         1
     }
 

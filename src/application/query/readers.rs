@@ -45,23 +45,23 @@ pub(super) struct Readers<'a> {
     next: u64,
     /// The last portion had no row.
     is_gap: bool,
-    side_by_side: SideBySide,
+    reader_count: ReaderCount,
     /// In the order of their places.
     queue: VecDeque<Reader>,
     losses: u32,
 }
 
 /// How many portions are read at the same time.
-struct SideBySide {
+struct ReaderCount {
     now: usize,
-    most: usize,
+    max: usize,
     /// Portions in a row for which writing had to wait.
     late: u32,
 }
 
-impl SideBySide {
-    fn new(wanted: Option<usize>, most: usize) -> Self {
-        Self { now: wanted.unwrap_or(1), most: wanted.unwrap_or(most), late: 0 }
+impl ReaderCount {
+    fn new(wanted: Option<usize>, max: usize) -> Self {
+        Self { now: wanted.unwrap_or(1), max: wanted.unwrap_or(max), late: 0 }
     }
 
     /// One more, if writing keeps waiting for a good part of the time that reading takes; but not of a
@@ -69,7 +69,7 @@ impl SideBySide {
     fn adapt(&mut self, waited: Duration, took: Duration) {
         let is_late = waited > took / 4 && took < PORTION_TIME;
         self.late = if is_late { self.late + 1 } else { 0 };
-        if self.late == LATE_PORTIONS && self.now < self.most {
+        if self.late == LATE_PORTIONS && self.now < self.max {
             self.now += 1;
             self.late = 0;
         }
@@ -121,7 +121,7 @@ impl<'a> Readers<'a> {
             size,
             next: 0,
             is_gap: false,
-            side_by_side: SideBySide::new(how.readers, portions.sql.most_readers()),
+            reader_count: ReaderCount::new(how.readers, portions.sql.max_readers()),
             queue: VecDeque::new(),
             losses: 0,
             how: Dividing { max_rows: how.max_rows.min(portions.max_rows()), ..how },
@@ -146,7 +146,7 @@ impl<'a> Readers<'a> {
             match joined(&mut reader.task).await {
                 Ok(Some(Taken { rows, bytes, took, content })) => {
                     self.losses = 0;
-                    self.side_by_side.adapt(asked.elapsed(), took);
+                    self.reader_count.adapt(asked.elapsed(), took);
                     let least = FIRST_BLOCKS * self.portions.sql.places_a_block();
                     let read = (rows, bytes, took);
                     let size = sized(reader.size, read, self.how.max_rows, least);
@@ -193,7 +193,7 @@ impl<'a> Readers<'a> {
     /// Keeps all readers busy.
     async fn read_ahead(&mut self) -> Result<(), Failure> {
         let workers = self.how.workers.as_ref();
-        let ahead = workers.map_or(self.side_by_side.now, |workers| workers.ahead());
+        let ahead = workers.map_or(self.reader_count.now, |workers| workers.ahead());
         while self.queue.len() < ahead
             && let Some((from, to)) = self.next_range().await?
         {
@@ -321,18 +321,18 @@ mod tests {
     fn readers_are_added_while_writing_waits_for_them() {
         let (short, took) = (Duration::from_millis(10), Duration::from_millis(100));
         let after = |wanted, waits: &[Duration]| {
-            let mut side_by_side = SideBySide::new(wanted, 4);
-            waits.iter().for_each(|waited| side_by_side.adapt(*waited, took));
-            side_by_side.now
+            let mut reader_count = ReaderCount::new(wanted, 4);
+            waits.iter().for_each(|waited| reader_count.adapt(*waited, took));
+            reader_count.now
         };
         assert_eq!(after(None, &[took, took, short, took, took]), 1);
         assert_eq!(after(None, &[took; 3]), 2);
         assert_eq!(after(None, &[took; 30]), 4);
         assert_eq!(after(Some(2), &[took; 30]), 2);
-        let mut slow = SideBySide::new(None, 4);
+        let mut slow = ReaderCount::new(None, 4);
         (0..9).for_each(|_| slow.adapt(PORTION_TIME, PORTION_TIME));
         assert_eq!(slow.now, 1);
-        assert_eq!(SideBySide::new(None, 1).most, 1);
+        assert_eq!(ReaderCount::new(None, 1).max, 1);
     }
 
     #[test]

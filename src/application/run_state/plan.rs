@@ -75,7 +75,10 @@ impl RunPlan {
             batch_size: options.batch_size,
             values: options.values,
             in_portions: options.sample.is_none().then(|| Dividing {
-                readers: options.readers.or(options.lists_keys.then_some(1)),
+                // Gently, and for what is only compared, one is enough.
+                readers: options
+                    .readers
+                    .or((options.lists_keys || self.pace.now().gentle).then_some(1)),
                 // At a low rate a large portion would be written for long before it is verified.
                 max_rows: self.pace.now().rate.map_or(u64::MAX, |rate| {
                     match self.options.workers {

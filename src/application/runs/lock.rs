@@ -32,10 +32,10 @@ const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// The same after a failed renewal.
 const RENEW_AGAIN: Duration = Duration::from_secs(1);
 
-/// How long a cache may take to say which it is: sentinels that are gone are asked first. And how often it
-/// is asked after the lock has ended.
-const ANSWER: Duration = Duration::from_secs(6);
-const MAX_SILENT: u32 = 60;
+/// Timeout for asking the cache for its epoch after the lock has expired: sentinels that are down are asked
+/// too.
+const EPOCH_TIMEOUT: Duration = Duration::from_secs(6);
+const EPOCH_ATTEMPTS: u32 = 60;
 
 /// A lock that expires sooner than this is not safe: clocks differ, and writes are in flight.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -242,23 +242,23 @@ impl Claims {
                 Ok(Err(failure)) => failure.why,
                 Err(_) => "no answer in time".to_owned(),
             };
-            if !self.taken_after_silence(&mut epoch, ends).await {
+            if !self.taken_after_outage(&mut epoch, ends).await {
                 return format!("could not be renewed: {why}");
             }
             (ends, pause) = (Instant::now() + TTL - MARGIN, RENEW_EVERY);
         }
     }
 
-    /// A failover may take longer than the lock lasts. Meanwhile nobody can write; if it is another cache
-    /// that answers in the end, takes the claims again. Not if this process was stopped itself.
-    async fn taken_after_silence(&self, epoch: &mut Option<u64>, ended: Instant) -> bool {
+    /// A failover may take longer than the lock lasts. Meanwhile nobody can write; if another cache answers
+    /// in the end, this takes the claims again, unless this process itself was suspended.
+    async fn taken_after_outage(&self, epoch: &mut Option<u64>, ended: Instant) -> bool {
         let mut last = ended;
-        for _ in 0..MAX_SILENT {
-            if last.elapsed() > ANSWER + RENEW_EVERY {
+        for _ in 0..EPOCH_ATTEMPTS {
+            if last.elapsed() > EPOCH_TIMEOUT + RENEW_EVERY {
                 return false;
             }
             last = Instant::now();
-            if let Ok(Ok(_)) = timeout(ANSWER, self.cache.epoch()).await {
+            if let Ok(Ok(_)) = timeout(EPOCH_TIMEOUT, self.cache.epoch()).await {
                 return self.taken_again(epoch).await;
             }
             sleep(RENEW_AGAIN).await;

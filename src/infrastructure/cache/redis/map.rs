@@ -166,17 +166,17 @@ impl Member {
         // A node without a host name still has an address.
         let more = fields.next().map(items).unwrap_or_default().into_iter();
         let more: Vec<String> = more.filter_map(text).collect();
-        let said = |wanted: &str| {
+        let metadata = |wanted: &str| {
             let mut pairs = more.chunks_exact(2);
             pairs.find(|pair| pair[0] == wanted && !pair[1].is_empty()).map(|pair| pair[1].clone())
         };
         let host = match host.as_deref() {
-            Some("?") => said("ip").unwrap_or_else(|| asked.to_owned()),
+            Some("?") => metadata("ip").unwrap_or_else(|| asked.to_owned()),
             None | Some("") => asked.to_owned(),
             Some(host) => host.to_owned(),
         };
         let id = id.unwrap_or_else(|| format!("{host}:{port}"));
-        Some(Self { host, port, hostname: said("hostname"), id })
+        Some(Self { host, port, hostname: metadata("hostname"), id })
     }
 }
 

@@ -12,12 +12,12 @@ use redis::{
 
 use crate::domain::sync::lock;
 
-/// Names that the certificate of a server may have, the likeliest first.
+/// Names that a server's certificate may have, the most likely first.
 #[derive(Default)]
 pub(super) struct Names {
     all: Mutex<Vec<String>>,
-    /// The last one that was right.
-    right: Mutex<Option<String>>,
+    /// The one that was valid last time.
+    valid: Mutex<Option<String>>,
 }
 
 impl Names {
@@ -29,29 +29,29 @@ impl Names {
         }
     }
 
-    /// Connects to the address. If its certificate is for others, checks it against the names.
+    /// Connects to the address. If the certificate does not match it, tries the names.
     pub(super) async fn connect(
         &self,
         info: ConnectionInfo,
         config: &AsyncConnectionConfig,
     ) -> RedisResult<MultiplexedConnection> {
-        let right = lock(&self.right).clone();
-        if let Some(name) = right
+        let valid = lock(&self.valid).clone();
+        if let Some(name) = valid
             && let Ok(connection) = connect_as(&name, &info, config).await
         {
             return Ok(connection);
         }
         let refused = match open(info.clone(), config).await {
-            Err(error) if is_for_others(&error) => error,
+            Err(error) if is_name_mismatch(&error) => error,
             done => return done,
         };
         let all = lock(&self.all).clone();
         for name in all {
             match connect_as(&name, &info, config).await {
-                Err(error) if is_for_others(&error) => {}
+                Err(error) if is_name_mismatch(&error) => {}
                 Err(error) => return Err(error),
                 Ok(connection) => {
-                    *lock(&self.right) = Some(name);
+                    *lock(&self.valid) = Some(name);
                     return Ok(connection);
                 }
             }
@@ -83,7 +83,7 @@ async fn connect_as(
     open(info.clone().set_addr(named), &config.clone().set_dns_resolver(At(address))).await
 }
 
-fn is_for_others(error: &RedisError) -> bool {
+fn is_name_mismatch(error: &RedisError) -> bool {
     let text = error.to_string();
     text.contains("NotValidForName") || text.contains("not valid for name")
 }

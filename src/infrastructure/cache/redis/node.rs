@@ -46,13 +46,13 @@ pub(super) struct Node {
     pub(super) sign_in: SignIn,
     pub(super) peer: Peer,
     pub(super) health: Health,
-    /// What its certificate may have instead of its address.
+    /// What its certificate may name instead of its address.
     pub(super) names: Names,
     lines: Vec<Line>,
     /// The longest value that the server accepts (`proto-max-bulk-len`). A longer one makes it
     /// close the connection, and the whole batch is lost.
     longest_value: AtomicUsize,
-    /// It said so when the run began.
+    /// It was a primary when the run began.
     was_primary: AtomicBool,
     /// What was last known of the server at its address.
     incarnation: StdMutex<Option<u64>>,

@@ -1,4 +1,4 @@
-//! The replicas of the servers: how far they are behind, and how often they had to fetch everything.
+//! The replicas of the servers: how far they are behind, and how many full resynchronizations there were.
 
 use futures_util::future::join_all;
 
@@ -9,17 +9,18 @@ use super::vitals::ask;
 use crate::application::ports::Replicas;
 
 /// The soft limit of the server's defaults, for a user who may not ask for it.
-const DEFAULT_MOST: u64 = 64 * 1024 * 1024;
+const DEFAULT_LIMIT: u64 = 64 * 1024 * 1024;
 
 impl RedisCache {
-    /// Of the server where one is closest to being cut off, with the full synchronizations of all servers.
+    /// Those of the server where one is closest to its limit, with the full resynchronizations of all servers.
     pub(super) async fn measure_replicas(&self) -> Option<Replicas> {
         let primaries = self.servers.primaries();
         let all = join_all(primaries.iter().map(|node| replicas(node))).await;
         let all: Vec<Replicas> = all.into_iter().flatten().collect();
         let full_syncs = all.iter().map(|replicas| replicas.full_syncs).sum();
-        let share =
-            |replicas: &Replicas| replicas.behind as f64 / replicas.most.unwrap_or(u64::MAX) as f64;
+        let share = |replicas: &Replicas| {
+            replicas.behind as f64 / replicas.limit.unwrap_or(u64::MAX) as f64
+        };
         let worst = all.into_iter().max_by(|a, b| share(a).total_cmp(&share(b)))?;
         Some(Replicas { full_syncs, ..worst })
     }
@@ -36,12 +37,12 @@ async fn replicas(node: &Node) -> Option<Replicas> {
         let limits = redis::cmd("CONFIG").arg("GET").arg("client-output-buffer-limit").clone();
         let (reply, _) = ask(node, &limits).await;
         let limits = reply.ok().and_then(|reply| setting(reply, "client-output-buffer-limit"));
-        replicas.most = limits.map_or(Some(DEFAULT_MOST), |limits| most(&limits));
+        replicas.limit = limits.map_or(Some(DEFAULT_LIMIT), |limits| lowest_limit(&limits));
     }
     Some(replicas)
 }
 
-/// The bytes that the slowest replica has not confirmed. One that fetches everything is not counted: it
+/// The bytes that the slowest replica has not confirmed. One that resynchronizes is not counted: it
 /// confirms nothing yet.
 fn behind(info: &str, offset: u64) -> u64 {
     let online =
@@ -54,7 +55,7 @@ fn behind(info: &str, offset: u64) -> u64 {
 }
 
 /// The lower limit for replicas in `normal 0 0 0 slave 268435456 67108864 60 pubsub ...`.
-fn most(limits: &str) -> Option<u64> {
+fn lowest_limit(limits: &str) -> Option<u64> {
     let mut words =
         limits.split_whitespace().skip_while(|word| !matches!(*word, "slave" | "replica"));
     let [hard, soft] = [words.nth(1)?, words.next()?].map(|word| word.parse::<u64>().ok());
@@ -74,8 +75,8 @@ mod tests {
         assert_eq!(behind(info, 1000), 700);
         assert_eq!(behind("connected_slaves:0\r\n", 1000), 0);
         let limits = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
-        assert_eq!(most(limits), Some(67_108_864));
-        assert_eq!(most("normal 0 0 0 replica 1000 0 0 pubsub 1 1 1"), Some(1000));
-        assert_eq!(most("slave 0 0 0"), None);
+        assert_eq!(lowest_limit(limits), Some(67_108_864));
+        assert_eq!(lowest_limit("normal 0 0 0 replica 1000 0 0 pubsub 1 1 1"), Some(1000));
+        assert_eq!(lowest_limit("slave 0 0 0"), None);
     }
 }

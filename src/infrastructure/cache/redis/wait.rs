@@ -20,7 +20,7 @@ const MAX_HOPS: u32 = 5;
 pub(super) struct Patience {
     /// One that does not answer.
     pub silent: Duration,
-    /// One that has become a replica, until another server answers at its address.
+    /// One that has become a replica: until a primary answers at its address.
     pub failover: Duration,
 }
 
@@ -29,7 +29,7 @@ impl Patience {
         Self { silent: wanted.unwrap_or(SILENT), failover: wanted.unwrap_or(FAILOVER) }
     }
 
-    /// Of a server that others replace: the time to detect its failure is added.
+    /// For a server that another one can replace: adds the time until its failure is detected.
     pub(super) fn and(self, detection: Duration) -> Self {
         Self { silent: self.silent + detection, ..self }
     }

@@ -23,7 +23,7 @@ const WRITER: &str = "_shopwarm_writer";
 /// More than a block of the largest size has rows.
 const PLACES_A_BLOCK: u64 = 2048;
 
-/// Each query locks all partitions and their indexes, and a server has room for some thousand locks.
+/// Each query locks all partitions and their indexes, and a server has room for a few thousand locks.
 const MAX_PARTITIONS: u64 = 100;
 
 impl PortionSql for PostgresPortions {
@@ -58,8 +58,8 @@ impl PortionSql for PostgresPortions {
     }
 
     fn no_state(&self) -> &'static str {
-        "it does not read a plain table, the table has a foreign partition or more than 100, this user may \
-         not read all of it, or the query calls a function of your own"
+        "it does not read a plain table, the table has more than 100 partitions or a foreign one, this user \
+         may not read all of it, or the query calls a function of your own"
     }
 
     fn within(&self, from: u64, to: u64, _: &mut Vec<Param>) -> String {
@@ -80,7 +80,7 @@ impl PortionSql for PostgresPortions {
         None
     }
 
-    fn most_readers(&self) -> usize {
+    fn max_readers(&self) -> usize {
         4
     }
 
