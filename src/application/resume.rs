@@ -23,7 +23,7 @@ pub fn check(book: &mut Book, run: &RunContext<'_>, notes: &Notes<'_>) {
             "the cache does not say what earlier runs have finished".to_owned()
         }
         None if wanted == LAST => "the last run was not interrupted".to_owned(),
-        None => format!("run {wanted} was not interrupted, or a later run has gone on with it"),
+        None => format!("run {wanted} was not interrupted, or a later run has continued it"),
     };
     book.warnings.push(format!("--resume has no effect: {why}"));
 }

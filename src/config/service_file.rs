@@ -89,7 +89,7 @@ fn section(
         }
         let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with("ldap")) else {
             let why = "the service has a line that is not NAME=VALUE";
-            return Err(unusable(path, why).hint("write its values there; LDAP is not asked"));
+            return Err(unusable(path, why).hint("write its values there; LDAP is not supported"));
         };
         let pair = (name.trim().to_owned(), value.trim().to_owned());
         found.get_or_insert_default().push(pair);

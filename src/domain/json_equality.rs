@@ -148,7 +148,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Bool => "true or false",
             Self::Number => "a number",
-            Self::Text => "a text",
+            Self::Text => "a string",
             Self::List => "a list",
             Self::Object => "an object",
         })
@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(
             changes(&[r#"{"id":"b","cost":"1","tags":[1],"sub":{"n":1}}"#]),
             [
-                "`tags[]` is a text and would be a number",
+                "`tags[]` is a string and would be a number",
                 "`price` would be gone",
                 "`cost` would be new",
             ]
@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(changes(&["[1]"]), ["the value is an object and would be a list"]);
         assert_eq!(
             old.changes(&profile(&[r#"{"id":1,"cost":1,"tags":[],"sub":{"n":1}}"#]), true),
-            ["`id` was a text and is now a number", "`price` is gone", "`cost` is new"]
+            ["`id` was a string and is now a number", "`price` is gone", "`cost` is new"]
         );
     }
 }

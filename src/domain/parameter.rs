@@ -10,7 +10,7 @@ use super::place::Place;
 
 /// A value that a query is given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(untagged, expecting = "expected a text, a whole number, or true or false")]
+#[serde(untagged, expecting = "expected a string, an integer, or true or false")]
 pub enum Parameter {
     Text(String),
     Int(i64),

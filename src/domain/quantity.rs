@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for Quantity {
         #[derive(Deserialize)]
         #[serde(
             untagged,
-            expecting = "expected a number of at least 1, or a text such as \"500k\" or \"5MiB\""
+            expecting = "expected a number of at least 1, or a string such as \"500k\" or \"5MiB\""
         )]
         enum Said {
             Text(String),

@@ -153,7 +153,7 @@ fn a_service_is_looked_up() {
     for (service, words) in [
         ("none", "there is no PostgreSQL service `none`"),
         ("wrong", "`sslcompression`"),
-        ("ldap", "LDAP is not asked"),
+        ("ldap", "LDAP is not supported"),
     ] {
         let url = format!("postgres:///?service={service}");
         let refused = listed(|run| with(run).database(&url), 4);

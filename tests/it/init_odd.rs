@@ -169,7 +169,7 @@ fn mariadb_hides_what_this_user_may_not_read() {
     shop.lab.database.sql(&format!("DROP USER {user}"));
     let said = said.expect(0).stdout;
     for part in [
-        "This user sees 2 tables; MySQL and MariaDB hide those that it may not read.",
+        "This user sees 2 tables; MySQL and MariaDB hide those that it is not allowed to read.",
         " product:{id_product} ",
         "{id_lang}, 1 list",
     ] {

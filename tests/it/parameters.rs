@@ -304,7 +304,7 @@ fn what_cannot_be_repeated_is_said_with_its_field() {
         ("for.locale = []", "", "", "for.locale: there are no values"),
         ("for.locale = [\"a\", \"a\"]", "", "", "for.locale: `a` is listed twice"),
         ("for.locale = [\"\"]", "", "", "for.locale: a value is empty"),
-        ("for.locale = [1.5]", "", "", "expected a text, a whole number, or true or false"),
+        ("for.locale = [1.5]", "", "", "expected a string, an integer, or true or false"),
         (
             "for.locale = \"SELECT code FROM users\"",
             "",

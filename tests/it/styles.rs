@@ -123,8 +123,8 @@ fn fields_that_cannot_be_are_errors_of_the_definition() {
     let lab = lab(Dialect::Sqlite);
     for (shape, fields, expected) in [
         ("object", "{ price = 1 }", "fields: it names price, which is a column"),
-        ("object", "{ a = [1] }", "fields: `a` is not a text"),
-        ("object", "{ a = nan }", "fields: `a` is not a text"),
+        ("object", "{ a = [1] }", "fields: `a` is not a string"),
+        ("object", "{ a = nan }", "fields: `a` is not a string"),
         ("text", "{ a = 1 }", "fields: a `text` value has no fields"),
     ] {
         let run = lab.warm(&of(shape, &format!("fields = {fields}"))).expect(4);

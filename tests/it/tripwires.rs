@@ -184,7 +184,7 @@ fn another_shape_is_a_warning_or_a_failure() {
         let warned = looked.expect(0).strategy("own/t")["warnings"].to_string();
         for word in [
             "own/t would change the format of cached values",
-            "`id` is a text and would be a number",
+            "`id` is a string and would be a number",
             "`title` would be gone",
             "`v` would be new",
         ] {
@@ -195,7 +195,7 @@ fn another_shape_is_a_warning_or_a_failure() {
         let warnings = warm(&lab, "").expect(0).json().to_string();
         for word in [
             "own/t changed the format of cached values",
-            "`id` was a text and is now a number",
+            "`id` was a string and is now a number",
             "`title` is gone",
             "`v` is new",
         ] {

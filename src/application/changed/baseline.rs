@@ -171,7 +171,7 @@ impl<'a> ChangedOnly<'a> {
             return Err(REPLACED.to_owned());
         }
         let tracked = plan.strategies[index].tracked()?;
-        let moment = self.moment.as_ref().ok_or("the database was not asked")?;
+        let moment = self.moment.as_ref().ok_or("the database was not queried")?;
         let moment = moment.as_ref().map_err(Clone::clone)?;
         if let Some(why) = &self.unknown {
             return Err(why.clone());

@@ -32,7 +32,7 @@ impl<'a> SameCacheGuard<'a> {
             Some(Ok(now)) if Some(now) != self.identity => {
                 let what =
                     format!("{}: the comparison is not valid", book.tallies[index].report.id);
-                let why = "the cache was restarted or replaced meanwhile";
+                let why = "the cache was restarted or replaced in the meantime";
                 let failure = Failure::new(FailureKind::CacheUnreachable, what, why);
                 book.fail(index, failure.hint("run again"));
             }

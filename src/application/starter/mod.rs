@@ -166,7 +166,7 @@ fn hidden(schema: &Schema) -> String {
         1 => "1 table".to_owned(),
         count => format!("{} tables", grouped(count as u64)),
     };
-    format!("This user sees {tables}; MySQL and MariaDB hide those that it may not read.")
+    format!("This user sees {tables}; MySQL and MariaDB hide those that it is not allowed to read.")
 }
 
 fn pick<'a>(schema: &'a Schema, wanted: &[Pattern]) -> Result<Vec<&'a Table>, Failure> {
@@ -187,7 +187,7 @@ fn pick<'a>(schema: &'a Schema, wanted: &[Pattern]) -> Result<Vec<&'a Table>, Fa
     let picked: Vec<&Table> = schema.tables.iter().filter(is_picked).collect();
     if picked.is_empty() {
         let why = match schema.elsewhere.is_empty() {
-            true => "it is empty, or this user may not see its tables".to_owned(),
+            true => "it is empty, or this user is not allowed to see its tables".to_owned(),
             false => notes(schema, "").join(" "),
         };
         return Err(Failure::new(FailureKind::Config, "the database has no tables", why));

@@ -195,7 +195,7 @@ fn constants(mut fields: Map<String, Json>, value: Shape) -> Result<Map<String, 
             *value = date;
         }
         if matches!(value, Json::Null | Json::Array(_) | Json::Object(_)) {
-            let why = format!("`{name}` is not a text, finite number, true, false or date");
+            let why = format!("`{name}` is not a string, finite number, true, false or date");
             return Err(Wrong::new("fields", why));
         }
     }

@@ -98,8 +98,9 @@ impl ServerInfo {
             let text = format!("read-only{}, statement timeout {timeout}", self.writing);
             Finding::ok("database session", text)
         } else {
-            let text =
-                format!("not read-only, though it was asked for; statement timeout {timeout}");
+            let text = format!(
+                "not read-only, although shopwarm requested it; statement timeout {timeout}"
+            );
             Finding::warning("database session", text).hint(
                 "use a user that may only SELECT, and a pooler that keeps a session's settings",
             )

@@ -92,7 +92,7 @@ impl Guard {
         if text(header::ORIGIN).is_none_or(is_ours) && (open || !is_other_site) {
             return Ok(());
         }
-        let detail = "pages of other sites may not call this server";
+        let detail = "pages of other sites cannot call this server";
         Err(Problem::new(StatusCode::FORBIDDEN, detail))
     }
 

@@ -28,7 +28,7 @@ pub(super) fn consent(checks: &RunChecks) -> Result<Option<Arc<dyn Consent>>, Fa
         (true, true) => Ok(Some(Arc::new(Given))),
         (true, false) if can_ask() => Ok(Some(Arc::new(Asks))),
         (true, false) => {
-            let what = "--prune needs confirmation, and nobody can be asked";
+            let what = "--prune needs confirmation, and cannot ask for it";
             let why = "standard input or standard error is not a terminal";
             Err(Failure::new(FailureKind::Usage, what, why).hint("confirm with --yes"))
         }

@@ -357,7 +357,7 @@ fn keys_denied<'a>(denied: impl Iterator<Item = (&'a RightsProbe, &'a str)>) -> 
     }
     let finding = |(why, strategies, patterns): (&str, Vec<&str>, Vec<String>)| {
         let (names, excluded) = (strategies.join(", "), strategies.join(","));
-        let text = format!("the user may not write the keys of {names}: {why}");
+        let text = format!("the user is not allowed to write the keys of {names}: {why}");
         let patterns = patterns.join(" ");
         let hint =
             format!("ACL SETUSER USER {patterns}, or leave them out with --exclude {excluded}");

@@ -66,7 +66,7 @@ impl Shared {
         if last.url != url {
             match Address::parse(url, &ConnectOptions::default()) {
                 Ok(address) => last.settings = Some(address.settings().clone()),
-                Err(failure) => tracing::warn!(%failure, "the cache URL was not taken over"),
+                Err(failure) => tracing::warn!(%failure, "the new cache URL cannot be used"),
             }
             url.clone_into(&mut last.url);
         }

@@ -30,7 +30,8 @@ const READ_ONLY: [(&str, &str); 3] = [
 /// The setting that every server has.
 const EVERYWHERE: &str = "global.read_only";
 
-const DENIED: &str = "this user may not ask (GRANT REPLICATION CLIENT, on MariaDB REPLICA MONITOR)";
+const DENIED: &str =
+    "this user lacks the right to query it (GRANT REPLICATION CLIENT, on MariaDB REPLICA MONITOR)";
 
 const HAS_REPLICATED: &str = "it has replicated from another server, and this user may not ask \
                               whether it still does (GRANT REPLICA MONITOR)";

@@ -67,7 +67,7 @@ fn classify(code: &str, pg: Option<&PgDatabaseError>) -> (FailureKind, Option<&'
         "42883" if pg.is_some_and(|pg| pg.message().starts_with("operator")) => (
             FailureKind::Query,
             Some(
-                "a parameter is a text or a number: cast it to the column's type, as in :status::mood",
+                "a parameter is a string or a number: cast it to the column's type, as in :status::mood",
             ),
         ),
         "57014" => (FailureKind::SourceBusy, Some(TIMEOUT_HINT)),
