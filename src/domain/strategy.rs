@@ -169,8 +169,11 @@ impl StrategySpec {
 }
 
 /// How rows become a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize, strum::IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Shape {
     /// The row as a JSON object.
     Object,
@@ -186,11 +189,13 @@ pub enum Shape {
     Hash,
     /// A Redis hash of all rows of one key, a field per row: `hash` with a `map_key`.
     #[serde(rename = "hash", skip_deserializing)]
+    #[strum(serialize = "hash")]
     HashOfRows,
     /// A Redis set, a member per row.
     Set,
     /// A Redis sorted set, a member with its score per row.
     #[serde(rename = "zset")]
+    #[strum(serialize = "zset")]
     SortedSet,
     /// The row as a document of RedisJSON.
     Json,
@@ -199,17 +204,7 @@ pub enum Shape {
 impl Shape {
     /// As a definition names it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Object => "object",
-            Self::List => "list",
-            Self::Map => "map",
-            Self::Tree => "tree",
-            Self::Text => "text",
-            Self::Hash | Self::HashOfRows => "hash",
-            Self::Set => "set",
-            Self::SortedSet => "zset",
-            Self::Json => "json",
-        }
+        self.into()
     }
 
     /// Whether all rows of one key make its value together.

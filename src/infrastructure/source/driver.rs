@@ -114,6 +114,11 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
         false
     }
 
+    /// Whether the statements that a session keeps are the problem, so that it must be closed.
+    fn is_about_statements(_error: &dyn DatabaseError) -> bool {
+        false
+    }
+
     /// Cancels the query on the server, if possible.
     fn end(&self, handle: Self::Handle) -> impl Future<Output = ()> + Send;
 

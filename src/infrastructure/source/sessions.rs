@@ -227,12 +227,14 @@ impl<D: Driver> Sessions<D> {
         self.idle.lock().await.push((connection, Instant::now()));
     }
 
-    /// Reuses a session after an error that the server reported, unless it also ended the session.
-    pub(super) async fn put_back_after(&self, mut session: Session<D>, error: &sqlx::Error) {
-        if matches!(error, sqlx::Error::Database(_))
-            && let Ok(Ok(())) = timeout(CONNECT_TIMEOUT, session.ping()).await
+    /// Reuses a session after an error that the server reported. It may also have ended the session,
+    /// so it is pinged first.
+    pub(super) async fn put_back_after(&self, session: Session<D>, error: &sqlx::Error) {
+        if let sqlx::Error::Database(error) = error
+            && !D::is_about_statements(error.as_ref())
         {
-            self.put_back(session).await;
+            let long_ago = Instant::now().checked_sub(SURELY_OPEN);
+            self.idle.lock().await.extend(long_ago.map(|since| (session.connection, since)));
         }
     }
 

@@ -149,6 +149,12 @@ impl Driver for Mysql {
         error.is_some_and(|error| matches!(error.number(), 1040 | 1203 | 1226))
     }
 
+    /// Unknown to the server, too many of them, or to be prepared again.
+    fn is_about_statements(error: &dyn DatabaseError) -> bool {
+        let error = error.try_downcast_ref::<MySqlDatabaseError>();
+        error.is_some_and(|error| matches!(error.number(), 1243 | 1461 | 1615))
+    }
+
     fn is_lock_timeout(error: &dyn DatabaseError) -> bool {
         let error = error.try_downcast_ref::<MySqlDatabaseError>();
         error.is_some_and(|error| error.number() == 1205)

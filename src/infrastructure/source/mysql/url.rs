@@ -15,7 +15,7 @@ const HONOURED: &str = "sslmode ssl-mode sslca ssl-ca sslcert ssl-cert sslkey ss
 /// Statements that a session keeps, unless the URL says otherwise. The server does not answer when one
 /// is closed, so the next packet waits for a delayed ACK, mostly 40 ms: the driver keeps Nagle's
 /// algorithm on.
-const STATEMENTS: [&str; 2] = ["statement-cache-capacity", "512"];
+const STATEMENTS: [&str; 2] = ["statement-cache-capacity", "256"];
 
 /// Character set, collation and time zone: sessions always use utf8mb4 and `session_timezone`.
 const OURS: &str = "charset collation timezone time-zone encoding characterencoding \
