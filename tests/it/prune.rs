@@ -214,7 +214,7 @@ fn nothing_goes_where_the_run_was_not_complete() {
     assert_eq!(pruned(&run.strategy("own/shown")), 0);
     assert_eq!(pruned(&run.strategy("own/best")), 1);
     let warnings = run.strategy("own/shown")["warnings"].to_string();
-    assert!(warnings.contains("not warmed completely"), "{warnings}");
+    assert!(warnings.contains("not all of it was warmed"), "{warnings}");
     let mut expected = before;
     expected.remove("U:2");
     expected.insert("U:4".to_owned());

@@ -134,6 +134,25 @@ fn a_query_that_is_refused_does_not_cost_its_session() {
     assert!(opened <= 10, "{opened} sessions for 20 strategies");
 }
 
+/// Here each session may hold all statements that the server allows. If one was kept after error 1461, no
+/// later strategy could prepare anything.
+#[test]
+fn a_session_without_statements_left_is_closed() {
+    let server = MariaDb::private(&[]);
+    let lab = Lab::on(server.new_database());
+    lab.database.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)");
+    let query =
+        |i| strategy(&format!("s{i}"), "object", &format!("k{i}:{{id}}"), "SELECT id FROM t");
+    let all: String = (0..30).map(query).collect();
+    lab.database.sql("SET GLOBAL max_prepared_stmt_count = 60");
+    let run = lab.warm(&own(&["t"], &all)).json();
+    lab.database.sql("SET GLOBAL max_prepared_stmt_count = 16382");
+    let all = run["strategies"].as_array().expect("a list");
+    let status: String =
+        all.iter().map(|one| if one["status"] == "completed" { '.' } else { 'F' }).collect();
+    assert!(status.contains("F."), "{status}");
+}
+
 /// A session that sees the past would take every row for unchanged.
 #[test]
 fn a_row_that_changes_is_seen_whatever_sessions_begin_with() {

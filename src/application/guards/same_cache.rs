@@ -22,7 +22,7 @@ impl<'a> SameCacheGuard<'a> {
         Self { cache, identity: asked.and_then(Result::ok) }
     }
 
-    /// Fails a strategy if the cache that it was compared with was replaced meanwhile, or is gone.
+    /// Fails a strategy if the cache that it was compared with was replaced in the meantime, or is gone.
     pub async fn after(&self, book: &mut Book, index: usize, run: &RunContext<'_>) {
         if self.identity.is_none() || book.tallies[index].failure.is_some() {
             return;

@@ -136,9 +136,9 @@ fn warn_of_unknown(report: &mut StrategyReport, keys: &[KeyError]) {
     let Some(KeyError { key, error }) = keys.first() else {
         return;
     };
-    let start = format!("the orphans of {} are not all known: ", report.id);
+    let start = "not all orphans are known: ";
     let mut warnings = report.warnings.iter();
-    if !warnings.any(|known| known.starts_with(&start)) {
+    if !warnings.any(|known| known.starts_with(start)) {
         report.warnings.push(format!("{start}{key}: {error}"));
     }
 }

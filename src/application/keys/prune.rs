@@ -41,8 +41,7 @@ pub async fn prune(book: &mut Book, run: &RunContext<'_>, written: PlannedKeys) 
     for index in 0..book.tallies.len() {
         if !book.is_complete(index, run) {
             let report = &mut book.tallies[index].report;
-            let why = format!("{} is not pruned: it was not warmed completely", report.id);
-            report.warnings.push(why);
+            report.warnings.push("not pruned, because not all of it was warmed".to_owned());
             continue;
         }
         match search.find(book, index).await {

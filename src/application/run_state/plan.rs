@@ -75,7 +75,7 @@ impl RunPlan {
             batch_size: options.batch_size,
             values: options.values,
             in_portions: options.sample.is_none().then(|| Dividing {
-                // Gently, and for what is only compared, one is enough.
+                // One is enough for --gentle, and for commands that only compare.
                 readers: options
                     .readers
                     .or((options.lists_keys || self.pace.now().gentle).then_some(1)),

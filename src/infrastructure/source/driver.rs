@@ -114,8 +114,8 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
         false
     }
 
-    /// Whether the statements that a session keeps are the problem, so that it must be closed.
-    fn is_about_statements(_error: &dyn DatabaseError) -> bool {
+    /// Whether the session's prepared statements are the problem, so that it must be closed.
+    fn is_statement_error(_error: &dyn DatabaseError) -> bool {
         false
     }
 

@@ -129,7 +129,7 @@ async fn read<D: Reader>(
             Err(Ended::Locked)
         }
         Broken::Sql(error) => {
-            sessions.put_back_after(connection, &error).await;
+            sessions.put_back_after_error(connection, &error).await;
             Err(failed(error).into())
         }
         Broken::Failed(failure) => {

@@ -227,11 +227,11 @@ impl<D: Driver> Sessions<D> {
         self.idle.lock().await.push((connection, Instant::now()));
     }
 
-    /// Reuses a session after an error that the server reported. It may also have ended the session,
-    /// so it is pinged first.
-    pub(super) async fn put_back_after(&self, session: Session<D>, error: &sqlx::Error) {
+    /// Keeps a session after an error that the server reported. The server may have ended it too, so
+    /// it is pinged before it is used again.
+    pub(super) async fn put_back_after_error(&self, session: Session<D>, error: &sqlx::Error) {
         if let sqlx::Error::Database(error) = error
-            && !D::is_about_statements(error.as_ref())
+            && !D::is_statement_error(error.as_ref())
         {
             let long_ago = Instant::now().checked_sub(SURELY_OPEN);
             self.idle.lock().await.extend(long_ago.map(|since| (session.connection, since)));
@@ -293,7 +293,7 @@ impl<D: Driver> Sessions<D> {
         let answer = self.wait_for_turn(label, answer).await?;
         match &answer {
             Ok(_) => self.put_back(session).await,
-            Err(error) => self.put_back_after(session, error).await,
+            Err(error) => self.put_back_after_error(session, error).await,
         }
         answer.map_err(|error| self.query_failure(label, &error))
     }

@@ -129,7 +129,7 @@ pub(crate) fn troubles(strategies: &[&StrategyRecord]) -> Vec<Trouble> {
     all
 }
 
-/// Those with the same reason together, in the order in which the reasons come.
+/// Groups by reason, in the order in which the reasons first appear.
 pub(crate) fn by_reason<R: PartialEq, T>(all: impl Iterator<Item = (R, T)>) -> Vec<(R, Vec<T>)> {
     let mut reasons: Vec<(R, Vec<T>)> = Vec::new();
     for (reason, one) in all {
@@ -206,7 +206,7 @@ fn other_notes(strategy: &StrategyRecord, verbose: bool) -> Vec<String> {
     lines
 }
 
-/// What strategies warn of.
+/// The warnings of strategies, those with the same text on one line.
 fn warned(strategies: &[&StrategyRecord]) -> Vec<String> {
     let all = strategies.iter().flat_map(|strategy| {
         let texts = strategy.warnings.iter();

@@ -8,7 +8,7 @@ use super::reply::{info, info_line, setting};
 use super::vitals::ask;
 use crate::application::ports::Replicas;
 
-/// The soft limit of the server's defaults, for a user who may not ask for it.
+/// The soft limit of the server's defaults, for a user that is not allowed to read it.
 const DEFAULT_LIMIT: u64 = 64 * 1024 * 1024;
 
 impl RedisCache {

@@ -78,8 +78,7 @@ impl<J: Job> Router<'_, J> {
                 continue;
             }
             if self.is_over() {
-                parts.push_front(part);
-                return self.refuse_rest(parts);
+                return;
             }
             let asked = Instant::now();
             match self.send(&part).await {
@@ -191,18 +190,7 @@ impl<J: Job> Router<'_, J> {
             again.extend(self.route(Picks::Some(rest.moved), 0));
             again.extend(asking(rest.asked));
         }
-        again
-    }
-
-    /// Refuses what is no longer sent: no server has executed it, unless an earlier answer was lost.
-    fn refuse_rest(&self, parts: VecDeque<Part>) {
-        let mut answers = self.answers();
-        let Some(failure) = answers.fatal.clone() else {
-            return;
-        };
-        for part in parts {
-            answers.refuse(&part.picks, &failure.why, || failure.clone());
-        }
+        if self.is_over() { VecDeque::new() } else { again }
     }
 
     /// Refuses keys that a server has put off for too long.

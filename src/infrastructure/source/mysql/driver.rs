@@ -149,8 +149,8 @@ impl Driver for Mysql {
         error.is_some_and(|error| matches!(error.number(), 1040 | 1203 | 1226))
     }
 
-    /// Unknown to the server, too many of them, or to be prepared again.
-    fn is_about_statements(error: &dyn DatabaseError) -> bool {
+    /// Unknown to the server, too many on the server, or in need of another preparation.
+    fn is_statement_error(error: &dyn DatabaseError) -> bool {
         let error = error.try_downcast_ref::<MySqlDatabaseError>();
         error.is_some_and(|error| matches!(error.number(), 1243 | 1461 | 1615))
     }

@@ -51,7 +51,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
         1969 | 3024 => (FailureKind::SourceBusy, Some(TIMEOUT_HINT)),
         1461 => (
             FailureKind::SourceBusy,
-            Some("other sessions hold all prepared statements; raise max_prepared_stmt_count"),
+            Some("all prepared statements are in use; raise max_prepared_stmt_count"),
         ),
         // Its memory, its disk, its locks, its open files.
         1021 | 1037 | 1038 | 1041 | 1206 | 1135 => (FailureKind::SourceBusy, None),
