@@ -73,10 +73,7 @@ fn hold(value: &mut Value) {
 fn held(number: &Number) -> Option<Number> {
     let text = number.to_string();
     let is_integer = text.parse::<i64>().is_ok_and(|n| n != 0) || text.parse::<u64>().is_ok();
-    match is_integer {
-        true => Some(number.clone()),
-        false => Number::from_f64(exact(&text)?),
-    }
+    if is_integer { Some(number.clone()) } else { Number::from_f64(exact(&text)?) }
 }
 
 #[cfg(test)]

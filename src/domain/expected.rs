@@ -33,10 +33,7 @@ impl Expected {
     /// What is still known once `read` keys have been read and more may come. An estimate that has
     /// been reached says nothing about the rest.
     pub fn beyond(self, read: u64) -> Option<Self> {
-        let is_whole = match self.is_exact {
-            true => self.keys >= read,
-            false => self.keys > read,
-        };
+        let is_whole = if self.is_exact { self.keys >= read } else { self.keys > read };
         is_whole.then_some(self)
     }
 

@@ -44,10 +44,7 @@ impl Form {
 
     /// For people: `text`, `PHP, zstd`.
     pub fn name(self) -> String {
-        let name = match self.is_text() {
-            true => "text",
-            false => self.coding.format.name(),
-        };
+        let name = if self.is_text() { "text" } else { self.coding.format.name() };
         match self.coding.compression {
             Compression::None => name.to_owned(),
             compression => format!("{name}, {}", compression.name()),

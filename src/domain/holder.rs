@@ -85,10 +85,7 @@ impl fmt::Display for Holder {
 
 impl Holder {
     pub fn trouble(&self) -> &'static str {
-        match self.is_known() {
-            true => "another run is active",
-            false => "the lock is taken",
-        }
+        if self.is_known() { "another run is active" } else { "the lock is taken" }
     }
 }
 

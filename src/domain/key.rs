@@ -296,10 +296,7 @@ pub fn visible(text: String) -> String {
     }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        match is_shown(c) {
-            true => shown.push(c),
-            false => shown.extend(c.escape_default()),
-        }
+        if is_shown(c) { shown.push(c) } else { shown.extend(c.escape_default()) }
     }
     shown
 }

@@ -114,10 +114,7 @@ pub enum Variants {
 /// The strategies that there are, for [`Selection::check`].
 pub fn known(all: &[Definition]) -> impl Iterator<Item = (&StrategyId, Variants)> {
     all.iter().map(|definition| {
-        let variants = match definition.is_open() {
-            true => Variants::NotKnown,
-            false => Variants::Known,
-        };
+        let variants = if definition.is_open() { Variants::NotKnown } else { Variants::Known };
         (&definition.spec.id, variants)
     })
 }
@@ -196,10 +193,7 @@ fn meant(mut definition: Definition, selection: &Selection, filter: &Filter) -> 
         selection => selection.names(&spec.id),
     };
     let tagged = filter.tags.is_empty() || spec.tags.iter().any(|tag| filter.tags.contains(tag));
-    let only = match named {
-        true => Vec::new(),
-        false => selection.variants_of(&definition),
-    };
+    let only = if named { Vec::new() } else { selection.variants_of(&definition) };
     let is_named = named || !only.is_empty();
     if !is_named || !tagged || filter.excludes(&spec.id) {
         return None;

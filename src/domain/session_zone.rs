@@ -28,10 +28,7 @@ impl SessionZone {
 
     /// Seconds ahead of UTC, where it is an offset.
     pub fn ahead(&self) -> Option<i64> {
-        match self.is_utc() {
-            true => Some(0),
-            false => seconds(self.offset()?),
-        }
+        if self.is_utc() { Some(0) } else { seconds(self.offset()?) }
     }
 }
 

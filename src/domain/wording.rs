@@ -74,10 +74,7 @@ pub fn exactly(duration: Duration) -> String {
     ];
     let parts = parts.iter().filter(|(n, _)| *n > 0);
     let parts: Vec<String> = parts.map(|(n, unit)| format!("{n}{unit}")).collect();
-    match parts.is_empty() {
-        true => "0s".to_owned(),
-        false => parts.join(" "),
-    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
 /// How long something took or takes: `<1 ms`, `20 ms`, `4.9 s`, `2m 05s`, `4h 44m`.

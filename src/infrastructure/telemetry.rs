@@ -170,10 +170,7 @@ fn resource() -> Resource {
         || variable("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|v| v.contains("service.name="));
     let resource = Resource::builder()
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
-    match named {
-        true => resource.build(),
-        false => resource.with_service_name(NAME).build(),
-    }
+    if named { resource.build() } else { resource.with_service_name(NAME).build() }
 }
 
 /// An empty variable counts as not set.

@@ -27,10 +27,7 @@ pub(super) fn report(report: &Report, document: &Document) {
     let strategies: Vec<StrategyRecord> = report.strategies.iter().map(Into::into).collect();
     for trouble in troubles(&strategies.iter().collect::<Vec<_>>()) {
         // Keys that may fail are no reason to look for what turned a step red.
-        let level = match trouble.keys.is_none() || !report.passes() {
-            true => "error",
-            false => "warning",
-        };
+        let level = if trouble.keys.is_none() || !report.passes() { "error" } else { "warning" };
         let lines =
             [Some(trouble.what), trouble.keys, trouble.hint.map(|hint| format!("hint: {hint}"))];
         let lines: Vec<String> = lines.into_iter().flatten().collect();

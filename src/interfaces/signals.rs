@@ -33,10 +33,7 @@ pub(super) fn end(stop: &StopSignal, is_server: bool) -> io::Result<()> {
 
 /// When the terminal is closed, stop cleanly so that the lock is released; not under nohup.
 fn hangup() -> io::Result<Option<Signal>> {
-    match ignores_hangup() {
-        true => Ok(None),
-        false => signal(SignalKind::hangup()).map(Some),
-    }
+    if ignores_hangup() { Ok(None) } else { signal(SignalKind::hangup()).map(Some) }
 }
 
 /// Whether the process was started with nohup.

@@ -181,10 +181,7 @@ fn definitions(config: &Config, selection: &Selection) -> (Vec<Definition>, Vec<
             findings.extend(advice(&selected));
             if !selected.is_empty() {
                 let is_fault = |finding: &Finding| matches!(finding.level, Level::Failed(_));
-                let check = match findings.iter().any(is_fault) {
-                    true => "other definitions",
-                    false => CHECK,
-                };
+                let check = if findings.iter().any(is_fault) { "other definitions" } else { CHECK };
                 let text = counted(&definitions, selected.len(), left_out);
                 findings.push(Finding::ok(check, text));
             }

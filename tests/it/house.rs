@@ -9,7 +9,7 @@ use syn::visit::{self, Visit};
 use crate::support::imports::{circles, imports, is_test, sources};
 
 /// Goals: 29,000 lines of code, a median of 150 lines a file, none over 500, 8 functions over 60, no circles.
-const MOST_CODE: usize = 52_400;
+const MOST_CODE: usize = 52_300;
 const MEDIAN_FILE: usize = 120;
 const LONG_FUNCTIONS: usize = 1;
 

@@ -219,9 +219,6 @@ impl<'a> Keys<'a> {
 
     async fn remove_some(&self, keys: Vec<RecordedKey>, out: &Sender) -> Result<(), Stop> {
         // Nobody may be listening any more.
-        match out.is_closed() {
-            true => Err(Stop::Unwanted),
-            false => self.reload.remove(keys).await,
-        }
+        if out.is_closed() { Err(Stop::Unwanted) } else { self.reload.remove(keys).await }
     }
 }

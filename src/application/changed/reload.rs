@@ -150,10 +150,7 @@ impl From<Failure> for Stop {
 pub(super) type Sender = mpsc::Sender<Result<EntryBatch, Failure>>;
 
 pub(super) async fn send(out: &Sender, batch: EntryBatch) -> Result<(), Stop> {
-    match batch.is_void() {
-        true => Ok(()),
-        false => out.send(Ok(batch)).await.map_err(|_| Stop::Unwanted),
-    }
+    if batch.is_void() { Ok(()) } else { out.send(Ok(batch)).await.map_err(|_| Stop::Unwanted) }
 }
 
 impl Reload {

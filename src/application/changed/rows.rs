@@ -129,9 +129,6 @@ impl<'a> Rows<'a> {
     async fn check_deleted(&self) -> Result<(), Stop> {
         let tracked = self.reload.strategy.tracked().map_err(Stop::Full)?;
         let there = tracked.unchanged(self.reload.baseline.since).await?;
-        match there < self.unchanged {
-            true => Err(Stop::Deleted),
-            false => Ok(()),
-        }
+        if there < self.unchanged { Err(Stop::Deleted) } else { Ok(()) }
     }
 }

@@ -84,10 +84,7 @@ impl MemoryGuard {
             write(entries).await;
             return watched;
         };
-        let entries = match stops {
-            true => counter.until_evictions(id, entries),
-            false => entries,
-        };
+        let entries = if stops { counter.until_evictions(id, entries) } else { entries };
         let goes_on = write(entries).await;
         let attempts = if goes_on { ATTEMPTS } else { 1 };
         match counter.evicted(attempts).await {

@@ -124,10 +124,7 @@ impl ShapeCheck {
     }
 
     fn failure(&self, changes: &[String]) -> Failure {
-        let changes_it = match self.is_done {
-            true => "changed",
-            false => "would change",
-        };
+        let changes_it = if self.is_done { "changed" } else { "would change" };
         let what = format!("{} {changes_it} the format of cached values", self.strategy);
         let why = format!("{}; check that readers expect it", changes.join("; "));
         Failure::new(FailureKind::Query, what, why)
@@ -136,10 +133,7 @@ impl ShapeCheck {
 
     /// What becomes of a value that has another form.
     fn replaced(&self, there: &str, here: &str) -> String {
-        let is_replaced = match self.is_done {
-            true => "was replaced",
-            false => "would be replaced",
-        };
+        let is_replaced = if self.is_done { "was replaced" } else { "would be replaced" };
         format!("{there} {is_replaced} with {here}")
     }
 

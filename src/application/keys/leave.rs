@@ -91,10 +91,7 @@ impl RunKeys {
     pub async fn leave(self, book: &mut Book, run: &RunContext<'_>) -> Option<Vec<bool>> {
         // A cache that is gone has been reported already, and a full one takes no more.
         let recorder = self.recorder.filter(|_| !book.failed_by(Failure::ends_run_of_cache))?;
-        let timeout = match run.is_stopped() {
-            true => LAST_TIMEOUT,
-            false => TIMEOUT,
-        };
+        let timeout = if run.is_stopped() { LAST_TIMEOUT } else { TIMEOUT };
         let refreshes = run.plan.options.mode == Mode::Refresh;
         let whole = 0..book.tallies.len();
         let whole = whole.map(|index| refreshes && book.is_complete(index, run));

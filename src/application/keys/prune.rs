@@ -160,10 +160,7 @@ impl Search<'_> {
         }
         let gone = self.gone(index, window).await?;
         gone.into_iter().for_each(|key| found.push(key));
-        match self.seen.is_full() {
-            true => self.without_own(found).await,
-            false => Ok(found),
-        }
+        if self.seen.is_full() { self.without_own(found).await } else { Ok(found) }
     }
 
     /// Those of some keys that no row has now.

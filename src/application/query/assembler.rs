@@ -139,10 +139,7 @@ impl<'a> Assembler<'a> {
                 match text_of(&cell)? {
                     None => self.batch.absent.push(printable(&self.key)),
                     Some(text) => self.batch.push_text(&self.key, |out| {
-                        out.extend_from_slice(match layout.has_json_texts {
-                            true => &cell,
-                            false => &text,
-                        });
+                        out.extend_from_slice(if layout.has_json_texts { &cell } else { &text });
                         Ok::<(), String>(())
                     })?,
                 }

@@ -169,10 +169,7 @@ impl Tracked for Changes {
             (ChangeScan::Rows, Tracking::Rows(..))
         );
         // A query over the table alone has none of the definition's parameters.
-        let params = match is_of_table {
-            true => Vec::new(),
-            false => self.prepared.params.clone(),
-        };
+        let params = if is_of_table { Vec::new() } else { self.prepared.params.clone() };
         let query = self.prepared.query(sql, params, layout);
         let rows = self.prepared.sources.bulk.rows(query);
         let assembler = Assembler::new(layout, batch_size);

@@ -181,10 +181,7 @@ impl Layout {
         let index = |name: &str| names.iter().position(|known| *known == name);
         Some(Self {
             columns: at.iter().map(|at| self.columns[*at].clone()).collect(),
-            shape: match self.groups_rows() {
-                true => Shape::List,
-                false => self.shape,
-            },
+            shape: if self.groups_rows() { Shape::List } else { self.shape },
             has_json_texts: self.has_json_texts,
             key: definition.spec.key.bind(index).ok()?,
             stored: Vec::new(),
@@ -218,20 +215,14 @@ impl Layout {
             return Ok(None);
         };
         let is_one_of_several = self.groups_rows();
-        let says = match is_one_of_several {
-            true => row.whole(),
-            false => row.json(at),
-        };
+        let says = if is_one_of_several { row.whole() } else { row.json(at) };
         let says = says.map_err(|e| format!("column `{VERSION}`: {e}"))?;
         if says == b"null" {
             return Err(format!(
                 "column `{VERSION}` is NULL: changes of the row could not be seen"
             ));
         }
-        Ok(Some(match is_one_of_several {
-            true => Version::of_row(says),
-            false => Version::of_column(says),
-        }))
+        Ok(Some(if is_one_of_several { Version::of_row(says) } else { Version::of_column(says) }))
     }
 
     /// The layout of the key's columns and one more, whose text is the value. `None`: the key has no

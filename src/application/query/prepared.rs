@@ -78,10 +78,7 @@ impl Prepared {
 
     /// Where rows are read.
     pub(super) fn source(&self, from_primary: bool) -> &dyn RowSource {
-        match from_primary {
-            true => self.sources.primary.as_ref(),
-            false => self.sources.bulk.as_ref(),
-        }
+        if from_primary { self.sources.primary.as_ref() } else { self.sources.bulk.as_ref() }
     }
 
     pub(super) fn key_columns(&self) -> Vec<KeyColumn<'_>> {

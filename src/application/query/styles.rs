@@ -50,10 +50,7 @@ fn cell(definition: &Definition, column: &Column) -> CellStyle {
     }
     CellStyle {
         numbers: definition.style.numbers,
-        dates: match column.is_moment() {
-            true => definition.style.dates,
-            false => Dates::Iso,
-        },
+        dates: if column.is_moment() { definition.style.dates } else { Dates::Iso },
     }
 }
 

@@ -47,10 +47,7 @@ impl<'k> Versions<'k> {
             let version = self.layout.version(row).unwrap_or_default();
             let found = &mut self.found[*index];
             // Under a collation that takes 'a' for 'A' a row may come twice.
-            *found = match self.layout.groups_rows() {
-                true => merged(*found, version),
-                false => version,
-            };
+            *found = if self.layout.groups_rows() { merged(*found, version) } else { version };
         }
     }
 

@@ -22,10 +22,7 @@ allow_empty = true
 pub(super) fn settings(is_empty: bool, has_strategies: bool) -> String {
     let empty = if is_empty { ALLOW_EMPTY } else { "" };
     let text = include_str!("settings.toml").replace("{allow_empty}", empty);
-    match has_strategies {
-        true => text + JOBS,
-        false => text + &commented(JOBS),
-    }
+    if has_strategies { text + JOBS } else { text + &commented(JOBS) }
 }
 
 /// The definitions of all tables.

@@ -85,10 +85,7 @@ fn list(
     let (parent, entity) =
         (names.entity(&reference.parent).to_owned(), names.entity(&table.name).to_owned());
     let role = role(columns);
-    let children = match is_own {
-        true => "children".to_owned(),
-        false => children(&entity, &parent),
-    };
+    let children = if is_own { "children".to_owned() } else { children(&entity, &parent) };
     let placeholders = parts.iter().map(|part| format!(":{{{}}}", part.placeholder));
     let start = literal(&parent) + &placeholders.collect::<String>();
     let by_role = format!("{children}_by_{role}");

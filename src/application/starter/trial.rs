@@ -171,10 +171,7 @@ async fn read(
         return Ok(Err(troubled));
     }
     Ok(Ok(Facts {
-        rows: match is_large {
-            true => fit.table.rows.unwrap_or(counted).max(counted),
-            false => rows,
-        },
+        rows: if is_large { fit.table.rows.unwrap_or(counted).max(counted) } else { rows },
         is_large,
         moments: moments.columns(fields),
         key: key.group(),

@@ -96,10 +96,7 @@ fn tables(select: &Select, grammar: &'static Grammar) -> Result<Vec<Table>, Why>
         }
         tables.push(table(factor, grammar)?);
     }
-    match tables.is_empty() {
-        true => Err("it reads no table"),
-        false => Ok(tables),
-    }
+    if tables.is_empty() { Err("it reads no table") } else { Ok(tables) }
 }
 
 pub(super) fn table(factor: &TableFactor, grammar: &'static Grammar) -> Result<Table, Why> {
@@ -230,10 +227,7 @@ pub(super) fn check_wildcard(options: &WildcardAdditionalOptions) -> Result<(), 
         && options.opt_replace.is_none()
         && options.opt_rename.is_none()
         && options.opt_alias.is_none();
-    match is_plain {
-        true => Ok(()),
-        false => Err("it has a * with exceptions"),
-    }
+    if is_plain { Ok(()) } else { Err("it has a * with exceptions") }
 }
 
 #[cfg(test)]

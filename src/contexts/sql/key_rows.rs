@@ -51,10 +51,7 @@ struct Reading {
 impl Reading {
     /// A column's name in a normal form.
     fn named(&self, name: &str) -> String {
-        match self.grammar.is_case_sensitive {
-            true => name.to_owned(),
-            false => name.to_ascii_lowercase(),
-        }
+        if self.grammar.is_case_sensitive { name.to_owned() } else { name.to_ascii_lowercase() }
     }
 
     /// The table column, if the expression is only that.

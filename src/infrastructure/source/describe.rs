@@ -19,10 +19,7 @@ pub(super) fn all<C: sqlx::Column>(
             Err(name) => refused.push((described.name().to_owned(), name)),
         }
     }
-    match refused.is_empty() {
-        true => Ok(columns),
-        false => Err(Refusal::Types(refused)),
-    }
+    if refused.is_empty() { Ok(columns) } else { Err(Refusal::Types(refused)) }
 }
 
 /// An error that names all columns to change in the query.

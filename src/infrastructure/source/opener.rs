@@ -64,10 +64,7 @@ impl<D: Driver> Opener<D> {
     }
 
     pub(super) async fn open(&self) -> Result<Session<D>, NoSession> {
-        match self.is_lost() {
-            true => self.reconnect().await,
-            false => self.try_connect().await,
-        }
+        if self.is_lost() { self.reconnect().await } else { self.try_connect().await }
     }
 
     /// A password that was refused may have been replaced.
@@ -116,10 +113,7 @@ impl<D: Driver> Opener<D> {
                 let is_full =
                     matches!(&error, sqlx::Error::Database(error) if D::is_full(error.as_ref()));
                 let failure = failures::unreachable(self.driver.as_ref(), &error);
-                Err(match is_full {
-                    true => NoSession::Full(failure),
-                    false => NoSession::Other(failure),
-                })
+                Err(if is_full { NoSession::Full(failure) } else { NoSession::Other(failure) })
             }
             Err(_) if self.is_greeted().await => {
                 Err(NoSession::Full(failures::kept_waiting(&self.driver.place(), longest)))

@@ -94,10 +94,7 @@ impl Shortage {
 
     /// Timeout for a session before we assume a shortage.
     pub(super) fn session_timeout(&self) -> Duration {
-        match self.was_noticed() {
-            true => SLOW_AGAIN,
-            false => SLOW,
-        }
+        if self.was_noticed() { SLOW_AGAIN } else { SLOW }
     }
 
     /// Waits for the turn to wait.

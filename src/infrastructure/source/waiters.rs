@@ -50,10 +50,7 @@ impl Reason {
 async fn who_waits<D: Driver>(sessions: &Sessions<D>, sql: &str, watched: &Watched) -> Waiting {
     // A pooler without a free session does not answer, and would reserve the next one for us. A
     // busy server is only slow.
-    let limit = match sessions.is_blind() {
-        true => BLIND,
-        false => CONNECT_TIMEOUT,
-    };
+    let limit = if sessions.is_blind() { BLIND } else { CONNECT_TIMEOUT };
     let Ok(Ok(mut session)) = timeout(limit, sessions.try_session()).await else {
         return Waiting::Unknown;
     };

@@ -76,10 +76,7 @@ pub(super) async fn run(
             ..Inspection::new(args.expiring_within)
         },
         // Changes cannot be detected without a cache.
-        need: match args.exit_code {
-            true => CacheNeed::Required,
-            false => CacheNeed::IfGiven,
-        },
+        need: if args.exit_code { CacheNeed::Required } else { CacheNeed::IfGiven },
     };
     let compare =
         async |viewer: &Coordinator| compare(args, &inspect, viewer, &info, started).await;

@@ -174,10 +174,7 @@ const STRATEGY: &str = "strategy";
 
 fn table<'a>() -> Table<'a, Line<'a>> {
     Table::new()
-        .tone(|line: &Line<'_>| match line.is_covered() {
-            true => Tone::Plain,
-            false => Tone::Bad,
-        })
+        .tone(|line: &Line<'_>| if line.is_covered() { Tone::Plain } else { Tone::Bad })
         .text("missed", 0, |line| match line.is_covered() {
             true => String::new(),
             false => line.name.to_owned(),

@@ -114,10 +114,7 @@ impl Line<'_> {
 
 fn table<'a>(definitions: &'a Definitions, config: &'a Config) -> Table<'a, Line<'a>> {
     Table::new()
-        .tone(|line: &Line<'_>| match line.merged.is_enabled() {
-            true => Tone::Plain,
-            false => Tone::Bad,
-        })
+        .tone(|line: &Line<'_>| if line.merged.is_enabled() { Tone::Plain } else { Tone::Bad })
         .text("strategy", 0, Line::name)
         .field("id", |line| line.id.to_string())
         .field("context", |line| line.id.context.clone())

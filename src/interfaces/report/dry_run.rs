@@ -340,9 +340,6 @@ fn row_json(row: &Row<'_>, compared: bool) -> Value {
 fn sample_line(strategy: &StrategyReport) -> Option<String> {
     let sample = &strategy.seen.sample;
     let sample: Vec<String> = sample.iter().map(|key| shortened(key, 60)).collect();
-    let more = match strategy.planned() > sample.len() as u64 {
-        true => ", …",
-        false => "",
-    };
+    let more = if strategy.planned() > sample.len() as u64 { ", …" } else { "" };
     (!sample.is_empty()).then(|| format!("  {}: {}{more}", strategy.id, sample.join(", ")))
 }

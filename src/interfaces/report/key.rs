@@ -57,7 +57,8 @@ pub(crate) struct Made {
 }
 
 /// How cache and database compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum State {
     Identical,
     /// Identical, but it expires soon.
@@ -67,28 +68,21 @@ pub(crate) enum State {
     WrongType,
     /// Cached, but without a row.
     Orphan,
+    #[strum(serialize = "not cached")]
     Nowhere,
     /// The row cannot be encoded.
+    #[strum(serialize = "no JSON form")]
     NoForm,
+    #[strum(serialize = "no strategy makes it")]
     NoStrategy,
     /// The database did not answer.
+    #[strum(serialize = "not compared")]
     NotCompared,
 }
 
 impl State {
     fn name(self) -> &'static str {
-        match self {
-            Self::Identical => "identical",
-            Self::Expiring => "expiring",
-            Self::Different => "different",
-            Self::Missing => "missing",
-            Self::WrongType => "wrong-type",
-            Self::Orphan => "orphan",
-            Self::Nowhere => "not cached",
-            Self::NoForm => "no JSON form",
-            Self::NoStrategy => "no strategy makes it",
-            Self::NotCompared => "not compared",
-        }
+        self.into()
     }
 
     fn json(self) -> String {

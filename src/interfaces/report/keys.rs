@@ -230,10 +230,7 @@ impl KeyWriter {
         object.insert("key".to_owned(), key.into());
         object.insert("strategy".to_owned(), line.strategy.to_string().into());
         if self.cached {
-            let kind = match self.wanted.before_report {
-                true => "stored_as",
-                false => "type",
-            };
+            let kind = if self.wanted.before_report { "stored_as" } else { "type" };
             let held = line.held();
             object.insert("state".to_owned(), line.state.replace('-', "_").into());
             object.insert("ttl_seconds".to_owned(), line.ttl_seconds().into());

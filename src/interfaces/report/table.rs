@@ -137,10 +137,7 @@ impl<'a, R> Table<'a, R> {
 
     /// Adds columns if `holds`.
     pub(crate) fn when(self, holds: bool, more: impl FnOnce(Self) -> Self) -> Self {
-        match holds {
-            true => more(self),
-            false => self,
-        }
+        if holds { more(self) } else { self }
     }
 
     /// The rows, and a total that only people see.

@@ -36,10 +36,7 @@ impl StrategyReport {
             return;
         }
         let (before, now) = (former.stats, self.stats);
-        let most = match stored(&now) > stored(&before) {
-            true => now,
-            false => before,
-        };
+        let most = if stored(&now) > stored(&before) { now } else { before };
         if before.total() > now.total() {
             self.errors = former.errors;
             self.causes = former.causes;

@@ -48,10 +48,7 @@ impl Mysql {
     }
 
     fn options(url: &str, zone: &SessionZone) -> Result<MySqlConnectOptions, Failure> {
-        let offset = match zone.is_utc() {
-            true => "+00:00".to_owned(),
-            false => zone.to_string(),
-        };
+        let offset = if zone.is_utc() { "+00:00".to_owned() } else { zone.to_string() };
         Ok(url::options(url)?.timezone(offset))
     }
 
@@ -70,10 +67,7 @@ impl Driver for Mysql {
     const GRACE: Duration = Duration::ZERO;
 
     fn dialect(&self) -> Dialect {
-        match self.zone.is_utc() {
-            true => &IN_UTC,
-            false => &IN_ANOTHER_ZONE,
-        }
+        if self.zone.is_utc() { &IN_UTC } else { &IN_ANOTHER_ZONE }
     }
 
     fn session_zone(&self) -> SessionZone {

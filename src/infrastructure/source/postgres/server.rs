@@ -55,10 +55,7 @@ pub(super) async fn vitals(transaction: &mut Transaction<'_>) -> Answer<SourceVi
     let active = "SELECT count(*) FROM pg_stat_activity
                   WHERE state = 'active' AND pid <> pg_backend_pid()";
     let (active,): (i64,) = transaction.ask(active).await?;
-    let lag = match is_replica {
-        true => lag(transaction).await.ok(),
-        false => None,
-    };
+    let lag = if is_replica { lag(transaction).await.ok() } else { None };
     Ok(SourceVitals {
         latency,
         active: u64::try_from(active).ok(),

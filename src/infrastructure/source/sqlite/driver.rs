@@ -121,10 +121,7 @@ impl Driver for SqliteFile {
     }
 
     async fn who_waits(&self, _: &mut SqliteConnection, _: &str, _: &Watched) -> Answer<Waiting> {
-        let waiting = match self.tells_who_waits() {
-            true => Waiting::Nobody,
-            false => Waiting::Unknown,
-        };
+        let waiting = if self.tells_who_waits() { Waiting::Nobody } else { Waiting::Unknown };
         Ok(waiting)
     }
 

@@ -108,10 +108,7 @@ pub(super) async fn list(
         stop: &stop,
         selection,
         inspection: Inspection { values: cached, ..Inspection::new(args.expiring_within) },
-        need: match cached {
-            true => CacheNeed::Required,
-            false => CacheNeed::None,
-        },
+        need: if cached { CacheNeed::Required } else { CacheNeed::None },
     };
     let form = match (args.null, output.is_plain()) {
         (true, _) => Form::Nul,
