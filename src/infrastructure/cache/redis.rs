@@ -164,7 +164,7 @@ impl Cache for RedisCache {
             expire.arg("PEXPIRE").arg(key).arg(ttl);
             pipe.add_command(expire);
         };
-        self.yes_or_no(keys, expire).await
+        self.yes_or_no(keys, &expire).await
     }
 
     async fn ttl_is_fresh(&self, keys: &[&[u8]], ttl: &Ttl, tolerance: Duration) -> Answer<bool> {
@@ -176,7 +176,7 @@ impl Cache for RedisCache {
         let delete = move |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("DEL").arg(keys[i]);
         };
-        self.yes_or_no(keys, delete).await
+        self.yes_or_no(keys, &delete).await
     }
 
     async fn headroom(&self) -> Headroom {

@@ -50,13 +50,10 @@ pub(crate) fn marked(strategy: &StrategyRecord) -> Option<Marked> {
 
 /// `20,000`, `~20,000` if estimated, `–` if unknown.
 pub(crate) fn expectation(expected: Option<Expected>) -> String {
-    expected.map_or_else(
-        || NONE.to_owned(),
-        |expected| {
-            let about = if expected.is_exact { "" } else { "~" };
-            format!("{about}{}", grouped(expected.keys))
-        },
-    )
+    let Some(Expected { keys, is_exact }) = expected else {
+        return NONE.to_owned();
+    };
+    format!("{}{}", if is_exact { "" } else { "~" }, grouped(keys))
 }
 
 pub(crate) fn optional(count: Option<u64>) -> String {

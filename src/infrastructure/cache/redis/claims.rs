@@ -67,7 +67,7 @@ impl RedisCache {
         ttl: Duration,
     ) -> Answer<Reply> {
         let home = keys.first().copied().unwrap_or_default();
-        self.one(home, |pipe| {
+        self.one(home, &|pipe| {
             pipe.cmd("EVAL").arg(script).arg(keys.len()).arg(keys);
             pipe.arg(value).arg(millis(ttl));
         })
@@ -121,7 +121,7 @@ impl RedisCache {
         let get = |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("GET").arg(keys[i]);
         };
-        let replies = self.ask(keys.to_vec(), 1, get).await?;
+        let replies = self.ask(keys.to_vec(), 1, &get).await?;
         for (key, reply) in replies.into_iter().enumerate() {
             match self.answer(Some(reply))? {
                 Reply::BulkString(found) if found != value => {

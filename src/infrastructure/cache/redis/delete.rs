@@ -85,7 +85,7 @@ impl RedisCache {
             }
         };
         let commands = if matches!(way, Way::Script) { 1 } else { 2 };
-        let replies = self.ask(entries().map(|entry| entry.key).collect(), commands, add).await?;
+        let replies = self.ask(entries().map(|entry| entry.key).collect(), commands, &add).await?;
         let answers: Result<Vec<i64>, RedisError> = replies.into_iter().map(number).collect();
         Ok(answers.map(|answers| answers.chunks(commands).map(outcome).collect()))
     }
@@ -107,7 +107,7 @@ impl RedisCache {
         };
         let replies = match keys.is_empty() {
             true => Vec::new(),
-            false => self.ask(keys.clone(), 1, read).await?,
+            false => self.ask(keys.clone(), 1, &read).await?,
         };
         Ok(documents_of(batch, picks, replies))
     }

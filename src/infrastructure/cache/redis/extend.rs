@@ -55,7 +55,7 @@ impl RedisCache {
             }
         };
         let commands = 1 + sample.len();
-        let mut replies = self.ask_about(first, commands, ask).await?.into_iter();
+        let mut replies = self.ask_about(first, commands, &ask).await?.into_iter();
         let mut number = || match replies.next() {
             Some(Ok(Reply::Int(number))) => Some(number),
             _ => None,
@@ -111,7 +111,7 @@ impl RedisCache {
             }
         };
         let keys = chunks.iter().map(|chunk| entries[chunk.start].key).collect();
-        let same = lists(self.ask(keys, 1, add).await?, picks.len());
+        let same = lists(self.ask(keys, 1, &add).await?, picks.len());
         let bytes: usize = entries.iter().map(|entry| entry.key.len() + KEY_BYTES).sum();
         let sent = (bytes + chunks.len() * SCRIPT_CALL_BYTES) as u64;
         Ok(same.map(|same| {

@@ -91,7 +91,7 @@ impl RedisCache {
             }
         };
         let keys = chunks.iter().map(|chunk| key(batch, chunk.start)).collect();
-        let facts = lists(self.ask(keys, 1, add).await?, batch.len());
+        let facts = lists(self.ask(keys, 1, &add).await?, batch.len());
         Ok(facts.map(|facts| facts.into_iter().map(script_fact).collect()))
     }
 
@@ -104,7 +104,7 @@ impl RedisCache {
             }
         };
         let keys = batch.iter().map(|entry| entry.key).collect();
-        let mut replies = self.ask(keys, 3, add).await?.into_iter();
+        let mut replies = self.ask(keys, 3, &add).await?.into_iter();
         let facts = batch.iter().map(|entry| {
             let ttl = number(replies.next());
             let kind = replies.next().and_then(Result::ok).and_then(text);
@@ -145,7 +145,7 @@ impl RedisCache {
                 add_read(pipe, &kind, key(batch, group[n]));
             };
             let keys = group.iter().map(|i| key(batch, *i)).collect();
-            for (i, reply) in group.iter().zip(self.ask(keys, 1, add).await?) {
+            for (i, reply) in group.iter().zip(self.ask(keys, 1, &add).await?) {
                 let entry = batch.get(*i).expect("one of the batch");
                 compare_fetched(&mut standings[*i], entry, reply, form);
             }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::RedisCache;
+use super::requests::Add;
 use crate::application::ports::{Answer, Claimed, MetaStore};
 use crate::domain::failure::Failure;
 
@@ -14,7 +15,7 @@ impl RedisCache {
     pub(super) async fn one(
         &self,
         key: &[u8],
-        add: impl Fn(&mut Pipeline) + Sync,
+        add: &(dyn Fn(&mut Pipeline) + Sync),
     ) -> Result<Reply, Failure> {
         let reply = self.ask_about(key, 1, add).await?.pop();
         self.answer(reply)
@@ -25,7 +26,7 @@ impl RedisCache {
         &self,
         key: &[u8],
         commands: usize,
-        add: impl Fn(&mut Pipeline) + Sync,
+        add: &(dyn Fn(&mut Pipeline) + Sync),
     ) -> Result<(), Failure> {
         if commands == 0 {
             return Ok(());
@@ -43,10 +44,11 @@ impl RedisCache {
     }
 
     /// For each key, whether the reply to a command about it is 1.
-    pub(super) async fn yes_or_no<F>(&self, keys: &[&[u8]], add: F) -> Result<Vec<bool>, Failure>
-    where
-        F: Fn(&mut Pipeline, usize) + Sync,
-    {
+    pub(super) async fn yes_or_no(
+        &self,
+        keys: &[&[u8]],
+        add: Add<'_>,
+    ) -> Result<Vec<bool>, Failure> {
         let replies = self.ask(keys.to_vec(), 1, add).await?.into_iter();
         let yes = replies.map(|reply| Ok(self.answer(Some(reply))? == Reply::Int(1)));
         yes.collect()
@@ -81,7 +83,7 @@ impl MetaStore for RedisCache {
     }
 
     async fn set_fields(&self, key: &[u8], fields: &[(String, String)]) -> Answer<()> {
-        self.all(key, 1, move |pipe| {
+        self.all(key, 1, &|pipe| {
             pipe.cmd("HSET").arg(key);
             for (name, value) in fields {
                 pipe.arg(name).arg(value);
@@ -92,14 +94,14 @@ impl MetaStore for RedisCache {
 
     async fn delete_fields(&self, key: &[u8], fields: &[String]) -> Answer<()> {
         let commands = usize::from(!fields.is_empty());
-        self.all(key, commands, move |pipe| {
+        self.all(key, commands, &|pipe| {
             pipe.cmd("HDEL").arg(key).arg(fields);
         })
         .await
     }
 
     async fn prepend(&self, key: &[u8], item: &[u8], max: usize, ttl: Duration) -> Answer<()> {
-        self.all(key, 3, move |pipe| {
+        self.all(key, 3, &|pipe| {
             pipe.cmd("LPUSH").arg(key).arg(item);
             pipe.cmd("LTRIM").arg(key).arg(0).arg(index(max) - 1);
             pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl));
@@ -109,7 +111,7 @@ impl MetaStore for RedisCache {
 
     async fn append(&self, key: &[u8], items: &[Vec<u8>], ttl: Duration) -> Answer<()> {
         let commands = if items.is_empty() { 0 } else { 2 };
-        self.all(key, commands, move |pipe| {
+        self.all(key, commands, &|pipe| {
             pipe.cmd("RPUSH").arg(key).arg(items);
             pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl));
         })
@@ -124,7 +126,7 @@ impl MetaStore for RedisCache {
         let range = |pipe: &mut Pipeline| {
             pipe.cmd("LRANGE").arg(key).arg(index(first)).arg(last);
         };
-        let reply = self.one(key, range).await?;
+        let reply = self.one(key, &range).await?;
         Ok(redis::from_redis_value(reply).unwrap_or_default())
     }
 }

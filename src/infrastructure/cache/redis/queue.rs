@@ -39,7 +39,7 @@ impl RedisCache {
     /// Runs a script on keys that share a slot.
     async fn run_script(&self, script: &str, keys: &[&str], args: &[&[u8]]) -> Answer<bool> {
         let reply = self
-            .one(keys[0].as_bytes(), |pipe| {
+            .one(keys[0].as_bytes(), &|pipe| {
                 pipe.cmd("EVAL").arg(script).arg(keys.len()).arg(keys).arg(args);
             })
             .await?;
@@ -47,9 +47,9 @@ impl RedisCache {
     }
 
     /// Runs a command on the stream of portions, whose group is made if it is not there.
-    async fn of_group(&self, stream: &str, add: impl Fn(&mut Pipeline) + Sync) -> Answer<Reply> {
+    async fn of_group(&self, stream: &str, add: &(dyn Fn(&mut Pipeline) + Sync)) -> Answer<Reply> {
         let key = stream.as_bytes();
-        let reply = self.ask_about(key, 1, &add).await?.pop();
+        let reply = self.ask_about(key, 1, add).await?.pop();
         if !is(&reply, "NOGROUP") {
             return self.answer(reply);
         }
@@ -57,7 +57,7 @@ impl RedisCache {
             pipe.cmd("XGROUP").arg("CREATE").arg(stream).arg(GROUP).arg(0).arg("MKSTREAM");
             pipe.cmd("PEXPIRE").arg(stream).arg(millis(UNUSED));
         };
-        let made = self.ask_about(key, 2, make).await?.into_iter().next();
+        let made = self.ask_about(key, 2, &make).await?.into_iter().next();
         // Otherwise another worker was faster.
         if !is(&made, "BUSYGROUP") {
             self.answer(made)?;
@@ -77,14 +77,14 @@ impl RedisCache {
             pipe.cmd("XPENDING").arg(stream).arg(GROUP).arg("IDLE").arg(lost);
             pipe.arg("-").arg("+").arg(1);
         };
-        let pending: StreamPendingCountReply = read(self.of_group(stream, first).await?)?;
+        let pending: StreamPendingCountReply = read(self.of_group(stream, &first).await?)?;
         let Some(entry) = pending.ids.first() else {
             return Ok(None);
         };
         let claim = |pipe: &mut Pipeline| {
             pipe.cmd("XCLAIM").arg(stream).arg(GROUP).arg(worker).arg(lost).arg(&entry.id);
         };
-        let claimed: StreamClaimReply = read(self.of_group(stream, claim).await?)?;
+        let claimed: StreamClaimReply = read(self.of_group(stream, &claim).await?)?;
         let lost_by = entry.times_delivered as u64;
         Ok(claimed.ids.into_iter().next().and_then(|entry| taken(entry, lost_by)))
     }
@@ -115,15 +115,15 @@ impl PortionQueue for RedisCache {
         let set = |pipe: &mut Pipeline| {
             pipe.cmd("SET").arg(&key).arg(announcement).arg("PX").arg(millis(ttl));
         };
-        self.one(key.as_bytes(), set).await.map(drop)
+        self.one(key.as_bytes(), &set).await.map(drop)
     }
 
     async fn announced(&self, run: &QueueOf<'_>) -> Answer<Option<Vec<u8>>> {
         let key = namespace::announcement(run.prefix, run.run_id);
-        let reply = self.one(key.as_bytes(), |pipe| {
+        let get = |pipe: &mut Pipeline| {
             pipe.cmd("GET").arg(&key);
-        });
-        read(reply.await?)
+        };
+        read(self.one(key.as_bytes(), &get).await?)
     }
 
     async fn withdraw(&self, run: &QueueOf<'_>) -> Answer<()> {
@@ -134,7 +134,7 @@ impl PortionQueue for RedisCache {
         let delete = |pipe: &mut Pipeline| {
             pipe.cmd("DEL").arg(&keys);
         };
-        self.one(keys[0].as_bytes(), delete).await.map(drop)
+        self.one(keys[0].as_bytes(), &delete).await.map(drop)
     }
 
     async fn offer(&self, prefix: &str, portion: &[u8]) -> Answer<String> {
@@ -143,7 +143,7 @@ impl PortionQueue for RedisCache {
             pipe.cmd("XADD").arg(&stream).arg("*").arg("p").arg(portion);
             pipe.cmd("PEXPIRE").arg(&stream).arg(millis(UNUSED));
         };
-        let mut replies = self.ask_about(stream.as_bytes(), 2, add).await?.into_iter();
+        let mut replies = self.ask_about(stream.as_bytes(), 2, &add).await?.into_iter();
         let id = self.answer(replies.next())?;
         self.answer(replies.next())?;
         read(id)
@@ -165,7 +165,7 @@ impl PortionQueue for RedisCache {
             pipe.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(worker).arg("COUNT").arg(1);
             pipe.arg("STREAMS").arg(&stream).arg(">");
         };
-        let reply = self.of_group(&stream, next).await?;
+        let reply = self.of_group(&stream, &next).await?;
         let found: Option<StreamReadReply> = read(reply)?;
         let entries = found.into_iter().flat_map(|found| found.keys).flat_map(|key| key.ids);
         Ok(entries.into_iter().next().and_then(|entry| taken(entry, 0)))
@@ -210,27 +210,27 @@ impl PortionQueue for RedisCache {
 
     async fn answers(&self, run: &QueueOf<'_>) -> Answer<Vec<Vec<u8>>> {
         let key = namespace::answers(run.prefix, run.run_id);
-        let reply = self.one(key.as_bytes(), |pipe| {
+        let range = |pipe: &mut Pipeline| {
             pipe.cmd("XRANGE").arg(&key).arg("-").arg("+").arg("COUNT").arg(ANSWERS);
-        });
-        let found: StreamRangeReply = read(reply.await?)?;
+        };
+        let found: StreamRangeReply = read(self.one(key.as_bytes(), &range).await?)?;
         let ids: Vec<&str> = found.ids.iter().map(|entry| entry.id.as_str()).collect();
         if !ids.is_empty() {
             let delete = |pipe: &mut Pipeline| {
                 pipe.cmd("XDEL").arg(&key).arg(&ids);
             };
             // Those that stay are known when they come again.
-            let _ = self.one(key.as_bytes(), delete).await;
+            let _ = self.one(key.as_bytes(), &delete).await;
         }
         Ok(found.ids.iter().filter_map(|entry| entry.get("a")).collect())
     }
 
     async fn has_active_worker(&self, prefix: &str, within: Duration) -> Answer<bool> {
         let stream = namespace::portions(prefix);
-        let reply = self.of_group(&stream, |pipe| {
+        let all = |pipe: &mut Pipeline| {
             pipe.cmd("XPENDING").arg(&stream).arg(GROUP).arg("-").arg("+").arg(LOOKED_AT);
-        });
-        let pending: StreamPendingCountReply = read(reply.await?)?;
+        };
+        let pending: StreamPendingCountReply = read(self.of_group(&stream, &all).await?)?;
         let mut idle = pending.ids.iter().map(|entry| entry.last_delivered_ms as u64);
         Ok(idle.any(|idle| idle < millis(within)))
     }
@@ -242,7 +242,7 @@ impl PortionQueue for RedisCache {
                 pipe.cmd("XRANGE").arg(&stream).arg(id).arg(id);
             }
         };
-        let replies = self.ask_about(stream.as_bytes(), ids.len(), look).await?;
+        let replies = self.ask_about(stream.as_bytes(), ids.len(), &look).await?;
         let is_there = |reply| read::<StreamRangeReply>(self.answer(Some(reply))?);
         replies.into_iter().map(|reply| Ok(!is_there(reply)?.ids.is_empty())).collect()
     }
@@ -254,7 +254,7 @@ impl PortionQueue for RedisCache {
                 pipe.cmd("XPENDING").arg(&stream).arg(GROUP).arg(id).arg(id).arg(1);
             }
         };
-        let replies = self.ask_about(stream.as_bytes(), ids.len(), look).await?;
+        let replies = self.ask_about(stream.as_bytes(), ids.len(), &look).await?;
         let mut held = 0;
         for reply in replies {
             let reply = Some(reply);

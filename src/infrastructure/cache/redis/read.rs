@@ -15,7 +15,7 @@ impl RedisCache {
         let add = |pipe: &mut Pipeline| {
             pipe.cmd("PTTL").arg(key).cmd("GET").arg(key);
         };
-        let mut replies = self.ask_about(key, 2, add).await?.into_iter();
+        let mut replies = self.ask_about(key, 2, &add).await?.into_iter();
         let ttl = replies.next();
         let value = match replies.next() {
             Some(Ok(Reply::BulkString(text))) => CachedValue::Text(text),
@@ -39,7 +39,7 @@ impl RedisCache {
         let add = |pipe: &mut Pipeline| {
             pipe.cmd("HGETALL").arg(key).cmd("TYPE").arg(key);
         };
-        let mut replies = self.ask_about(key, 2, add).await?.into_iter();
+        let mut replies = self.ask_about(key, 2, &add).await?.into_iter();
         let fields = replies.next();
         let kind = replies.next().and_then(Result::ok).and_then(text);
         let kind = Kind::named(&kind.unwrap_or_default());
@@ -64,7 +64,7 @@ impl RedisCache {
         let read = |pipe: &mut Pipeline| {
             add_read(pipe, &kind, key);
         };
-        let reply = match self.ask_about(key, 1, read).await?.pop() {
+        let reply = match self.ask_about(key, 1, &read).await?.pop() {
             None | Some(Ok(Reply::Nil)) => return Ok(None),
             Some(Ok(reply)) => reply,
             Some(Err(error)) => return Err(self.servers.any().peer.denied(&error)),

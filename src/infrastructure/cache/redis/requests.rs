@@ -10,15 +10,18 @@ use super::reply::{Replies, is_read_only, is_transient};
 use super::router;
 use crate::domain::failure::{Failure, FailureKind};
 
+/// Adds the commands about a key. One type for all of them: with one for each, the router would be
+/// compiled as often.
+pub(super) type Add<'q> = &'q (dyn Fn(&mut Pipeline, usize) + Sync);
+
 /// The same number of commands for each key.
-struct Requests<'q, F> {
+struct Requests<'q> {
     keys: Vec<&'q [u8]>,
     commands: usize,
-    /// Adds the commands about a key.
-    add: F,
+    add: Add<'q>,
 }
 
-impl<F: Fn(&mut Pipeline, usize) + Sync> Job for Requests<'_, F> {
+impl Job for Requests<'_> {
     const ATTEMPTS: u32 = ATTEMPTS;
 
     type Answer = Replies;
@@ -63,15 +66,12 @@ impl<F: Fn(&mut Pipeline, usize) + Sync> Job for Requests<'_, F> {
 impl RedisCache {
     /// Sends `commands` commands per key, added by `add`. Replies are in the order of the keys; the
     /// caller handles errors of single commands.
-    pub(super) async fn ask<F>(
+    pub(super) async fn ask(
         &self,
         keys: Vec<&[u8]>,
         commands: usize,
-        add: F,
-    ) -> Result<Replies, Failure>
-    where
-        F: Fn(&mut Pipeline, usize) + Sync,
-    {
+        add: Add<'_>,
+    ) -> Result<Replies, Failure> {
         let requests = Requests { keys, commands, add };
         let mut answers = router::run(&self.servers, &requests).await;
         if let Some(failure) = answers.fatal.take().or(answers.failure.take()) {
@@ -93,15 +93,12 @@ impl RedisCache {
     }
 
     /// Asks about a single key.
-    pub(super) async fn ask_about<F>(
+    pub(super) async fn ask_about(
         &self,
         key: &[u8],
         commands: usize,
-        add: F,
-    ) -> Result<Replies, Failure>
-    where
-        F: Fn(&mut Pipeline) + Sync,
-    {
-        self.ask(vec![key], commands, |pipe: &mut Pipeline, _| add(pipe)).await
+        add: &(dyn Fn(&mut Pipeline) + Sync),
+    ) -> Result<Replies, Failure> {
+        self.ask(vec![key], commands, &|pipe, _| add(pipe)).await
     }
 }

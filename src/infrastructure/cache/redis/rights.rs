@@ -255,7 +255,7 @@ impl RedisCache {
         let ask = |pipe: &mut Pipeline| {
             pipe.add_command(cmd(DOCUMENT[0].2, NOBODY, NOBODY));
         };
-        let reply = self.ask_about(NOBODY, 1, ask).await?.pop();
+        let reply = self.ask_about(NOBODY, 1, &ask).await?.pop();
         let is_lacking = match reply {
             Some(Err(error)) => is_unknown(&words(&error)),
             _ => false,

@@ -56,14 +56,14 @@ impl RedisCache {
         let add = |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("OBJECT").arg(what).arg(keys[i]);
         };
-        self.ask(keys.to_vec(), 1, add).await
+        self.ask(keys.to_vec(), 1, &add).await
     }
 
     async fn bytes(&self, keys: &[&[u8]]) -> Result<Vec<Known<u64>>, Failure> {
         let add = |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("MEMORY").arg("USAGE").arg(keys[i]);
         };
-        let replies = self.ask(keys.to_vec(), 1, add).await?.into_iter();
+        let replies = self.ask(keys.to_vec(), 1, &add).await?.into_iter();
         let bytes = replies.map(|reply| match number(Some(reply)) {
             // The key is gone by now.
             Ok(bytes) => Ok(u64::try_from(bytes).unwrap_or(0)),
