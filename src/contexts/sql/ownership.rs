@@ -22,19 +22,21 @@ use crate::domain::place::Place;
 
 /// Checks a definition's SQL: one query which only reads, and reads only tables of `owns`.
 pub fn check(sql: &str, grammar: &'static Grammar, owns: &Owns) -> Result<(), SqlRefused> {
-    with_query(sql, grammar, check_outermost)?;
-    check_reads(sql, grammar, owns)
+    with_query(sql, grammar, |query| {
+        check_outermost(query)?;
+        check_query(query, grammar, owns)
+    })
 }
 
 /// The same for a query that is run as it is, with an order and a limit of its own.
 pub fn check_reads(sql: &str, grammar: &'static Grammar, owns: &Owns) -> Result<(), SqlRefused> {
-    with_query(sql, grammar, |query| {
-        let mut reader = Reader { grammar, owns, scopes: Vec::new() };
-        match walk(query, |node| reader.step(node)) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(refused) => Err(*refused),
-        }
-    })
+    with_query(sql, grammar, |query| check_query(query, grammar, owns))
+}
+
+fn check_query(query: &Query, grammar: &'static Grammar, owns: &Owns) -> Result<(), SqlRefused> {
+    let mut reader = Reader { grammar, owns, scopes: Vec::new() };
+    let end = walk(query, |node| reader.step(node));
+    end.break_value().map_or(Ok(()), |refused| Err(*refused))
 }
 
 /// The engine wraps the query in its own ORDER BY and LIMIT.
@@ -348,6 +350,25 @@ mod tests {
             let text =
                 refusal(grammar, sql).unwrap_or_else(|| panic!("accepted {grammar:?}: {sql}"));
             assert!(text.contains(words), "{grammar:?}: {sql}\n{text}");
+        }
+    }
+
+    #[test]
+    fn follows_long_chains_to_their_ends() {
+        for (first, piece) in [
+            ("SELECT 1", "+1"),
+            ("SELECT a", " REGEXP a"),
+            ("SELECT 1", "||1"),
+            ("SELECT 1", " UNION SELECT 1"),
+            ("SELECT 1 WHERE 1", " AND 1"),
+        ] {
+            let end = " UNION SELECT id FROM users";
+            let times = (MAX_SQL_BYTES - first.len() - end.len()) / piece.len();
+            let sql = format!("{first}{}{end}", piece.repeat(times));
+            for grammar in [POSTGRES, MYSQL, SQLITE] {
+                let why = refusal(grammar, &sql).unwrap_or_default();
+                assert!(why.contains("table `users`"), "{grammar:?}: {piece}: {why}");
+            }
         }
     }
 
