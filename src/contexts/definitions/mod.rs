@@ -24,7 +24,7 @@ use self::query::Around;
 use super::registry::Registry;
 use super::shipped::SHIPPED;
 pub use super::sql::owns::Owns;
-use super::sql::parse::ready;
+use super::sql::parse::{on_deep_stack, ready};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::nearest::nearest;
 use crate::domain::parameter::{Parameter, Vars};
@@ -245,6 +245,12 @@ impl Definitions {
     /// The enabled definitions, each with its fault where it has one. One that is repeated for values
     /// is one for each, unless only the database knows the values. `given`: values of variables.
     pub fn checked(&self, databases: Databases<'_>, given: &Vars) -> Vec<Definition> {
+        // All on one thread. If there is none, each fails by name.
+        let all = || self.checked_one_by_one(databases, given);
+        on_deep_stack(|| Ok(all())).unwrap_or_else(|_| all())
+    }
+
+    fn checked_one_by_one(&self, databases: Databases<'_>, given: &Vars) -> Vec<Definition> {
         let vars = &self.vars(given);
         let enabled = self.merged().filter(|(_, merged)| merged.is_enabled());
         let check = |(id, merged): (StrategyId, &Merged)| {

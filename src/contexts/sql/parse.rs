@@ -1,5 +1,9 @@
 //! Parses SQL as the database does, after the lexer has removed everything that could hide a table.
 
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -31,13 +35,26 @@ pub fn ready() -> Result<(), Failure> {
     })
 }
 
-/// Runs `work` on its own thread with a stack of [`STACK_BYTES`], which costs only what is used.
-pub(super) fn on_deep_stack<T: Send>(
+thread_local! {
+    static IS_DEEP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work` on a thread with a deep stack, which costs only what is used: on this one if it has one.
+///
+/// # Errors
+/// What `work` refuses, or there is no thread.
+pub fn on_deep_stack<T: Send>(
     work: impl FnOnce() -> Result<T, SqlRefused> + Send,
 ) -> Result<T, SqlRefused> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
-        match thread {
+    if IS_DEEP.get() {
+        return catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(SqlRefused::TooDeep));
+    }
+    thread::scope(|scope| {
+        let work = || {
+            IS_DEEP.set(true);
+            work()
+        };
+        match thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work) {
             Ok(thread) => thread.join().unwrap_or(Err(SqlRefused::TooDeep)),
             Err(error) => Err(SqlRefused::NoThread(error.to_string())),
         }
