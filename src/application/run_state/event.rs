@@ -17,6 +17,8 @@ use crate::domain::run::RunInfo;
 use crate::domain::strategy::{StrategyId, StrategySpec};
 use crate::domain::sync::lock;
 
+#[derive(strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Event<'a> {
     /// The run waits for another that has its lock.
     Waiting {
@@ -87,22 +89,7 @@ pub enum Event<'a> {
 impl Event<'_> {
     /// Its name in JSON.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Waiting { .. } => "waiting",
-            Self::RunStarted { .. } => "run_started",
-            Self::Sized { .. } => "sized",
-            Self::StrategyStarted { .. } => "strategy_started",
-            Self::Progress { .. } => "progress",
-            Self::Stalled { .. } => "stalled",
-            Self::PaceChanged { .. } => "pace_changed",
-            Self::Inspected { .. } => "inspected",
-            Self::Orphans { .. } => "orphans",
-            Self::StrategyRepeated { .. } => "strategy_repeated",
-            Self::StrategyFinished { .. } => "strategy_finished",
-            Self::Asking => "asking",
-            Self::Stopping { .. } => "stopping",
-            Self::RunFinished { .. } => "run_finished",
-        }
+        self.into()
     }
 
     /// The event as JSON, for `--progress json` and the admin API; `None` for events about single

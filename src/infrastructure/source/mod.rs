@@ -3,6 +3,9 @@
 //!
 //! To add a database, see `docs/architecture.md`, "Where a change goes".
 
+// A build without a database does not use what only that database needs.
+#![cfg_attr(not(all(feature = "mysql", feature = "postgres")), allow(dead_code))]
+
 mod adapter;
 mod certificates;
 mod describe;
@@ -10,9 +13,11 @@ mod driver;
 mod errors;
 mod failures;
 mod key_ranges;
+#[cfg(feature = "mysql")]
 mod mysql;
 mod opener;
 mod options;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod reading;
 mod rows;
@@ -32,7 +37,7 @@ use self::errors::invalid_url;
 pub use self::options::SessionOptions;
 use crate::application::ports::grammar::Grammar;
 use crate::application::ports::{Dialect, RowSource};
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 
 /// Connects to the database at `url`.
 ///
@@ -61,16 +66,29 @@ pub fn all_grammars() -> Vec<&'static Grammar> {
     all.map(|database| database.dialect.grammar()).collect()
 }
 
-/// The known databases.
-const DATABASES: [&Adapter; 3] = [&postgres::DATABASE, &mysql::DATABASE, &sqlite::DATABASE];
+/// The databases of this build.
+const DATABASES: &[&Adapter] = &[
+    #[cfg(feature = "postgres")]
+    &postgres::DATABASE,
+    #[cfg(feature = "mysql")]
+    &mysql::DATABASE,
+    &sqlite::DATABASE,
+];
 
 fn database(url: &str) -> Result<&'static Adapter, Failure> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    let mut all = DATABASES.into_iter();
-    let found = all.find(|database| database.schemes.contains(&scheme));
-    found.ok_or_else(|| {
-        invalid_url("it must begin with postgres://, mysql://, mariadb:// or sqlite:")
+    let found = DATABASES.iter().find(|database| database.schemes.contains(&scheme));
+    found.copied().ok_or_else(|| match scheme {
+        "postgres" | "postgresql" | "mysql" | "mariadb" => left_out(scheme),
+        _ => invalid_url("it must begin with postgres://, mysql://, mariadb:// or sqlite:"),
     })
+}
+
+fn left_out(scheme: &str) -> Failure {
+    let feature = if scheme.starts_with("postgres") { "postgres" } else { "mysql" };
+    let why = format!("this shopwarm was built without the feature {feature}");
+    Failure::new(FailureKind::Config, format!("{scheme}:// is not supported"), why)
+        .hint(format!("build it with cargo install --features {feature}"))
 }
 
 #[cfg(test)]
@@ -89,4 +107,17 @@ pub mod grammars {
     pub const POSTGRES: &Grammar = &super::postgres::dialect::GRAMMAR;
     pub const MYSQL: &Grammar = &super::mysql::dialect::GRAMMAR;
     pub const SQLITE: &Grammar = &super::sqlite::dialect::GRAMMAR;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::left_out;
+
+    #[test]
+    fn a_build_without_a_database_names_its_feature() {
+        for (scheme, feature) in [("postgresql", "postgres"), ("mariadb", "mysql")] {
+            let hint = format!("build it with cargo install --features {feature}");
+            assert_eq!(left_out(scheme).hint.as_deref(), Some(hint.as_str()));
+        }
+    }
 }
