@@ -19,7 +19,7 @@ pub use crate::domain::cached::CachedValue;
 pub use crate::domain::outcome::{Checked, Inspected, WriteOutcome, Written};
 pub use answer::{Answer, Known};
 pub use cache::{
-    Cache, Cached, Deletion, Extended, Headroom, LastUse, Misses, Replicas, RightsProbe, Usage,
+    Cache, Cached, Deletion, Extended, Headroom, LastUse, Misses, PermissionProbe, Replicas, Usage,
 };
 pub use consent::{Consent, Prunable};
 pub use dialect::Dialect;

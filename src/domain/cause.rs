@@ -102,7 +102,7 @@ pub fn is_denied(error: &str) -> bool {
 fn hint(origin: Origin, message: &str) -> Option<&'static str> {
     match origin {
         _ if is_denied(message) => {
-            Some("the cache's user lacks rights: `shopwarm doctor` names them")
+            Some("the cache's user lacks permissions: `shopwarm doctor` names them")
         }
         Origin::Data => Some("fix these rows or the query; a retry will not help"),
         Origin::Cache => None,

@@ -310,7 +310,7 @@ fn next(report: &Report, info: &RunInfo) -> Option<String> {
         Ending::Stopped(_) if warms => again("--skip-identical"),
         Ending::Stopped(_) => again(""),
         Ending::Fatal(_) => Some(info.instead(DOCTOR)),
-        // A definition that does not fit, or a missing right, fails again until somebody changes it.
+        // A definition that does not fit, or a missing permission, fails again until somebody changes it.
         Ending::Bad if report.unfit().is_some() || report.is_denied() => Some(info.instead(DOCTOR)),
         Ending::Bad if report.strategies.is_empty() && report.unmatched_total > 0 => {
             Some(info.instead("strategies"))

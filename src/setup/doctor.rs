@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use self::database::{ANSWER_TIMEOUT, check_database, no_answer};
 use super::connections::{cache_options, required_cache, required_database, session_options};
 use super::definitions::{advice, databases, dialect, jobs};
-use crate::application::ports::{Cache, RightsProbe};
+use crate::application::ports::{Cache, PermissionProbe};
 use crate::application::record::history;
 use crate::application::schedule;
 use crate::config::{Config, Secret, Shown};
@@ -217,18 +217,18 @@ fn counted(definitions: &Definitions, count: usize, left_out: usize) -> String {
 }
 
 /// A key of each strategy's template, and one of the tool's own.
-fn probes(definitions: &[Definition], prefix: &str) -> Vec<RightsProbe> {
+fn probes(definitions: &[Definition], prefix: &str) -> Vec<PermissionProbe> {
     let of_strategy = |definition: &Definition| {
         let spec = &definition.spec;
         let template = spec.key.clone().with_prefix(prefix);
-        RightsProbe {
+        PermissionProbe {
             strategy: Some(spec.id.to_string()),
             key: template.with_columns(NOBODY).into_bytes(),
             pattern: template.with_columns("*"),
             kind: Kind::of(spec.value),
         }
     };
-    let own = RightsProbe {
+    let own = PermissionProbe {
         strategy: None,
         key: format!("{}{NOBODY}", namespace::all(prefix)).into_bytes(),
         pattern: format!("{}*", namespace::all(prefix)),
@@ -240,7 +240,7 @@ fn probes(definitions: &[Definition], prefix: &str) -> Vec<RightsProbe> {
 /// The findings about the cache, and the cache itself if it has no fault.
 async fn check_cache(
     config: &Config,
-    probes: &[RightsProbe],
+    probes: &[PermissionProbe],
     deadline: Instant,
 ) -> (Vec<Finding>, Option<Arc<dyn Cache>>) {
     let sample = config.demo.as_ref();

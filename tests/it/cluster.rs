@@ -395,7 +395,7 @@ fn what_does_not_fit_a_cluster_is_said() {
     refused(empty.url(), 3, &["serves no keys", "--cluster create"]);
     refused("redis+cluster://:hunter2@".into(), 4, &["a host is missing"]);
 
-    // The rights that a run on a cluster needs, and no more.
+    // The permissions that a run on a cluster needs, and no more.
     let acl = "ACL SETUSER warm on >hunter2 ~first:* +ping +set +cluster|slots";
     cluster.cli(0, &acl.split(' ').collect::<Vec<_>>());
     let url = format!("redis+cluster://warm:hunter2@{at}");

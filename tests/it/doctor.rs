@@ -112,7 +112,7 @@ fn a_healthy_shop_is_all_well() {
         check(&report, "definitions", &["7 strategies"]);
         check(&report, "cache", &["Redis", "standalone"]);
         check(&report, "cache role", &["primary"]);
-        check(&report, "cache rights", &["ok"]);
+        check(&report, "cache permissions", &["ok"]);
         check(&report, "cache memory", &["no limit"]);
         check(&report, "cache persistence", &["ok"]);
         check(&report, "terminal", &["stdout is not a terminal"]);
@@ -213,17 +213,17 @@ fn denied_commands_and_keys_are_named() {
     lab.redis.cli(&["ACL", "SETUSER", "warm", "on", ">hunter2", "+set", "+ping", "~Product:*"]);
     let url = lab.redis.url().replace("redis://", "redis://warm:hunter2@");
     let report = examine(lab.command("doctor").cache(&url), 7);
-    let rights = checks(&report, "cache rights");
+    let permissions = checks(&report, "cache permissions");
     // One cause, one finding.
     let strategies = "catalog/categories, catalog/category-list, catalog/category-tree, catalog/recommendations, ";
     some_check(
         &report,
-        "cache rights",
+        "cache permissions",
         &["failed", strategies, "~Category:id:* ~Category:list:all "],
     );
-    assert!(!rights.iter().any(|c| c.contains("hot-products")), "{rights:#?}");
+    assert!(!permissions.iter().any(|c| c.contains("hot-products")), "{permissions:#?}");
     let words = ["warning", "SCAN for --orphans", "INFO", "EVAL", "PTTL", "HSET", "+scan"];
-    some_check(&report, "cache rights", &words);
+    some_check(&report, "cache permissions", &words);
     // What cannot be asked is not known, and why.
     check(&report, "cache", &["ok", "not known: NOPERM"]);
     check(&report, "cache memory", &["ok", "not known: NOPERM", "info"]);
@@ -233,11 +233,11 @@ fn denied_commands_and_keys_are_named() {
     let report = examine(lab.command("doctor").cache(&url), 0);
     assert_eq!(report["worst"], "warning");
     check(&report, "cache role", &["ok", "not known"]);
-    check(&report, "cache rights", &["warning", "INFO"]);
+    check(&report, "cache permissions", &["warning", "INFO"]);
 
     lab.redis.cli(&["ACL", "SETUSER", "warm", "-set"]);
     let report = examine(lab.command("doctor").cache(&url), 7);
-    some_check(&report, "cache rights", &["failed", "SET for every run", "+set"]);
+    some_check(&report, "cache permissions", &["failed", "SET for every run", "+set"]);
     untouched(&lab.redis);
 }
 
@@ -254,9 +254,9 @@ fn hashes_need_more_commands_and_none_of_them_is_carried_out() {
     let doctor = || lab.with(&definitions, "doctor");
     let report = examine(doctor().cache(&url), 7);
     let words = ["failed", "PEXPIRE, MULTI, EXEC for hashes"];
-    some_check(&report, "cache rights", &words);
+    some_check(&report, "cache permissions", &words);
     let report = examine(doctor(), 0);
-    check(&report, "cache rights", &["ok"]);
+    check(&report, "cache permissions", &["ok"]);
     // The template has no column: the probe's key is the strategy's own.
     assert_eq!(lab.redis.cli(&["HGETALL", "things"]), "a\nkept");
     assert_eq!(lab.redis.cli(&["TTL", "things"]), "-1");
@@ -335,16 +335,16 @@ fn each_server_is_tried_once() {
 }
 
 #[test]
-fn rights_are_asked_for_with_the_prefix() {
+fn permissions_are_asked_for_with_the_prefix() {
     let lab = Lab::shop(Dialect::Sqlite);
     lab.redis.cli(&["ACL", "SETUSER", "warm", "on", ">hunter2", "+@all", "~eu:*"]);
     let url = lab.redis.url().replace("redis://", "redis://warm:hunter2@");
     let report = examine(lab.command("doctor --prefix eu:").cache(&url), 0);
-    check(&report, "cache rights", &["ok: "]);
+    check(&report, "cache permissions", &["ok: "]);
     let report = examine(lab.command("doctor --prefix us:").cache(&url), 7);
     let words = ["failed", "catalog/hot-products", "~us:Product:id:*"];
-    some_check(&report, "cache rights", &words);
-    some_check(&report, "cache rights", &["warning", "the record", "~us:shopwarm:*"]);
+    some_check(&report, "cache permissions", &words);
+    some_check(&report, "cache permissions", &["warning", "the record", "~us:shopwarm:*"]);
     untouched(&lab.redis);
 }
 
@@ -534,16 +534,16 @@ fn what_the_lock_and_the_history_need_is_asked_for() {
         "LPUSH, LTRIM, PEXPIRE, LRANGE for the history of runs",
         "+ltrim",
     ];
-    check(&report, "cache rights", &words);
+    check(&report, "cache permissions", &words);
 
     lab.redis.cli(&["ACL", "SETUSER", "warm", "+@all", "-lpush"]);
     let report = examine(lab.command("doctor").cache(&url), 0);
     let words = ["warning", "denied (optional): LPUSH for the history", "+lpush"];
-    check(&report, "cache rights", &words);
+    check(&report, "cache permissions", &words);
 
     lab.redis.cli(&["ACL", "SETUSER", "warm", "+@all"]);
     let report = examine(lab.command("doctor").cache(&url), 0);
-    check(&report, "cache rights", &["ok: "]);
+    check(&report, "cache permissions", &["ok: "]);
     untouched(&lab.redis);
 }
 

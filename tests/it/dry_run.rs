@@ -455,10 +455,10 @@ fn looking_sends_no_write_and_never_keys() {
     }
 }
 
-/// The URL for a user `one` with these rights.
-fn restricted(redis: &Redis, rights: &str) -> String {
+/// The URL for a user `one` with these permissions.
+fn restricted(redis: &Redis, permissions: &str) -> String {
     let mut acl = vec!["ACL", "SETUSER", "one", "reset", "on", ">hunter2", "~*"];
-    acl.extend(rights.split_whitespace());
+    acl.extend(permissions.split_whitespace());
     assert_eq!(redis.cli(&acl), "OK");
     redis.url().replace("//", "//one:hunter2@")
 }
@@ -471,7 +471,7 @@ fn a_user_who_may_only_read_sees_the_same() {
         lab.redis.cli(&["SET", "O:9999", "x"]);
         let all = dry_run(&lab, "--orphans").run().expect(0);
         let list = lab.with(&definitions(), "keys list --context own --cached").run().expect(0);
-        for rights in [
+        for permissions in [
             "+@read +ping +info",
             "+@read +ping +info -eval_ro -eval -script",
             "+@read +ping +info +eval -eval_ro",
@@ -480,17 +480,17 @@ fn a_user_who_may_only_read_sees_the_same() {
             // What is needed, one by one.
             "+pttl +strlen +hlen +type +get +hgetall +scan +info",
         ] {
-            let url = restricted(&lab.redis, rights);
+            let url = restricted(&lab.redis, permissions);
             let run = dry_run(&lab, "--orphans").cache(&url).run().expect(0);
-            assert_eq!(reported(&run), reported(&all), "{rights}");
+            assert_eq!(reported(&run), reported(&all), "{permissions}");
             let (run, all) = (run.json(), all.json());
-            assert_eq!(run["totals"]["orphans"], 1, "{rights}: {:#}", run["warnings"]);
+            assert_eq!(run["totals"]["orphans"], 1, "{permissions}: {:#}", run["warnings"]);
             assert_eq!(run["would_change"], all["would_change"]);
             for strategy in run["strategies"].as_array().expect("strategies") {
-                assert_eq!(strategy["not_known"], 0, "{rights}");
+                assert_eq!(strategy["not_known"], 0, "{permissions}");
             }
             let verified = lab.with(&definitions(), "verify context own -q").cache(&url).run();
-            assert_eq!(verified.code, 10, "{rights}: {verified:?}");
+            assert_eq!(verified.code, 10, "{permissions}: {verified:?}");
             let listed = lab
                 .with(&definitions(), "keys list --context own --cached")
                 .cache(&url)
@@ -504,7 +504,7 @@ fn a_user_who_may_only_read_sees_the_same() {
                 rows.collect::<Vec<_>>()
             };
             let (listed, list) = (states(&listed), states(&list));
-            assert!(listed == list, "{rights}");
+            assert!(listed == list, "{permissions}");
         }
     }
 }
@@ -514,9 +514,10 @@ fn what_is_denied_is_not_known_and_the_rest_is() {
     let lab = cached::lab(Dialect::Sqlite);
     spread(&lab.redis, "");
     let all = reported(&dry_run(&lab, "").run().expect(0));
-    let with = |rights: &str| {
-        let run = dry_run(&lab, "--orphans").cache(restricted(&lab.redis, rights)).run().expect(0);
-        assert_eq!(reported(&run), all, "{rights}");
+    let with = |permissions: &str| {
+        let run =
+            dry_run(&lab, "--orphans").cache(restricted(&lab.redis, permissions)).run().expect(0);
+        assert_eq!(reported(&run), all, "{permissions}");
         run.json()
     };
     let report = with("+@all -info");
@@ -532,8 +533,8 @@ fn what_is_denied_is_not_known_and_the_rest_is() {
     let warnings = report["warnings"].to_string();
     assert!(warnings.contains("orphans are not known") && warnings.contains("scan"), "{warnings}");
 
-    for rights in ["+@all -info -scan -eval -eval_ro", "+@all -info -scan -@scripting"] {
-        let url = restricted(&lab.redis, rights);
+    for permissions in ["+@all -info -scan -eval -eval_ro", "+@all -info -scan -@scripting"] {
+        let url = restricted(&lab.redis, permissions);
         let table = lab
             .with(&definitions(), "dry-run context own --orphans")
             .cache(&url)

@@ -354,7 +354,7 @@ fn hashes_are_written_in_one_step_or_not_at_all() {
     let without_multi = Redis::start(&["--rename-command", "MULTI", ""]);
     refused(run(&plain, without_multi.url(), ""), "MULTI");
     assert_eq!(keys(&without_multi), 0);
-    // With the rights that are named it works.
+    // With the permissions that are named it works.
     let user = user(&redis, "+multi +exec +del +hset +pexpire");
     run(&plain, user, "").expect(0);
     assert_eq!(keys(&redis), 3000);

@@ -720,8 +720,8 @@ fn a_list_that_was_cut_short_says_so() {
 fn a_time_that_may_not_be_asked_is_not_for_ever() {
     let lab = Lab::shop(Dialect::Sqlite);
     lab.redis.cli(&["SET", "Product:id:1", "{}", "EX", "100"]);
-    let rights = ["~*", "+@all", "-pttl"];
-    lab.redis.cli(&[&["ACL", "SETUSER", "one", "on", ">hunter2"], &rights[..]].concat());
+    let permissions = ["~*", "+@all", "-pttl"];
+    lab.redis.cli(&[&["ACL", "SETUSER", "one", "on", ">hunter2"], &permissions[..]].concat());
     let url = lab.redis.url().replace("//", "//one:hunter2@");
     let get = |form: &str| {
         let command = lab.command("keys get Product:id:1 -o").arg(form);

@@ -220,9 +220,9 @@ fn what_is_over_is_forgotten_and_a_list_that_is_gone_is_noticed() {
 #[test]
 fn a_user_who_may_not_leave_them_warms_all_the_same() {
     let (database, redis) = (table(6000), Redis::start(&[]));
-    let rights = "on >hunter2 ~* +set +ping +info +multi +exec +del +hset +pexpire +eval +get +hgetall +lpush +ltrim +lrange +config|get";
+    let permissions = "on >hunter2 ~* +set +ping +info +multi +exec +del +hset +pexpire +eval +get +hgetall +lpush +ltrim +lrange +config|get";
     let mut user = vec!["ACL", "SETUSER", "older"];
-    user.extend(rights.split(' '));
+    user.extend(permissions.split(' '));
     redis.cli(&user);
     let url = redis.url().replace("//", "//older:hunter2@");
     let run = calm(command("warmup all -o json", &definitions(), &database, &url).run());

@@ -139,8 +139,8 @@ fn where_the_setting_is_not_told_it_listens_and_says_so() {
     redis.cli(&["ACL", "SETUSER", "default", "-config"]);
     let run = calm(probe("--for 1s", &redis.url()).run()).expect(0).stdout;
     assert!(run.contains("misses may not have been reported"), "{run}");
-    let rights = "ACL SETUSER some on >hunter2 ~* +@all resetchannels";
-    redis.cli(&rights.split(' ').collect::<Vec<_>>());
+    let permissions = "ACL SETUSER some on >hunter2 ~* +@all resetchannels";
+    redis.cli(&permissions.split(' ').collect::<Vec<_>>());
     let url = redis.url().replace("//", "//some:hunter2@");
     let refused = calm(probe("--for 1s", &url).run()).expect(7).stderr;
     assert!(refused.contains("&__keyevent@0__:keymiss"), "{refused}");

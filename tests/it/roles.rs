@@ -105,7 +105,7 @@ fn a_replica_is_known_to_a_user_that_may_not_ask() {
     let (primary, replica) = (pair.primary.url(), pair.replica.url());
     let role = |more: &str| says(&replica, &redis, "database role", more);
     pair.replicate("");
-    holds(&role(""), &["ok: replica", "lacks the right", "REPLICA MONITOR"]);
+    holds(&role(""), &["ok: replica", "lacks the privilege", "REPLICA MONITOR"]);
     holds(
         &says(&replica, &redis, "protection", ""),
         &["warning: the database is a replica", "--primary-url"],
@@ -115,7 +115,7 @@ fn a_replica_is_known_to_a_user_that_may_not_ask() {
     // How far behind it is nobody says: nothing can be left out.
     let again = warm(&replica, &redis, "--changed").strategy("own/stock");
     assert_eq!(again["read"], "full", "{again:#}");
-    holds(again["read_why"].as_str().expect("why"), &["its lag is unknown", "lacks the right"]);
+    holds(again["read_why"].as_str().expect("why"), &["its lag is unknown", "lacks the privilege"]);
     // The primary is known, and tells.
     holds(&says(&primary, &redis, "database role", ""), &["ok: primary"]);
     assert_eq!(is_protected(&warm(&primary, &redis, "")), Ok(()));
@@ -147,7 +147,7 @@ fn a_replica_of_a_named_channel_is_one() {
     let role = says(&pair.replica.admin_url(), &redis, "database role", "");
     holds(&role, &["ok: replica", "s behind"]);
     let role = says(&pair.replica.url(), &redis, "database role", "");
-    holds(&role, &["ok: replica", "lacks the right"]);
+    holds(&role, &["ok: replica", "lacks the privilege"]);
 }
 
 #[test]

@@ -356,10 +356,10 @@ fn a_strategy_with_failed_keys_is_not_remembered() {
     assert_eq!(remembered(&lab.redis, ""), json!({ "own/u": "5" }));
 }
 
-/// A user of the lab's Redis with these rights.
-fn user(lab: &Lab, rights: &str) -> String {
+/// A user of the lab's Redis with these permissions.
+fn user(lab: &Lab, permissions: &str) -> String {
     let mut command = vec!["ACL", "SETUSER", "one", "on", ">hunter2"];
-    command.extend(rights.split(' '));
+    command.extend(permissions.split(' '));
     lab.redis.cli(&command);
     lab.redis.url().replace("//", "//one:hunter2@")
 }

@@ -342,7 +342,7 @@ fn a_cache_without_documents_is_found_before_the_run() {
 }
 
 #[test]
-fn rights_that_other_types_need_are_checked() {
+fn permissions_that_other_types_need_are_checked() {
     let site = Site::new(Dialect::Sqlite);
     site.redis.cli(&[
         "ACL", "SETUSER", "warm", "on", ">secret", "~*", "&*", "+@all", "-sadd", "-zadd", "-zrange",

@@ -170,8 +170,8 @@ fn a_cluster_is_asked_node_by_node_and_the_embedded_cache_says_that_it_cannot() 
 fn a_user_who_may_not_ask_is_told_what_is_missing() {
     let lab = lab();
     calm(lab.warm(&definitions())).expect(0);
-    let rights = "ACL SETUSER some on >hunter2 ~* +@read -object +hgetall +lrange +ping +info";
-    lab.redis.cli(&rights.split(' ').collect::<Vec<_>>());
+    let permissions = "ACL SETUSER some on >hunter2 ~* +@read -object +hgetall +lrange +ping +info";
+    lab.redis.cli(&permissions.split(' ').collect::<Vec<_>>());
     let url = lab.redis.url().replace("//", "//some:hunter2@");
     let refused = calm(shopwarm("usage").cache(url).run()).expect(7);
     assert!(refused.stderr.contains("+object|idletime"), "{}", refused.stderr);

@@ -49,7 +49,7 @@ impl Breaker {
         let last = keys(self.keys as u64);
         let what = format!("none of the last {last} could be written, so the run was stopped");
         let failure = Failure::new(FailureKind::CacheRefused, what, why);
-        Some(failure.hint("`shopwarm doctor` checks the rights to each strategy's keys"))
+        Some(failure.hint("`shopwarm doctor` checks the permissions for each strategy's keys"))
     }
 }
 

@@ -116,7 +116,7 @@ pub trait Cache: Send + Sync {
 
     /// What an operator should know of the server before a run, and whether it would accept keys
     /// like `probes`. What cannot be asked is a finding.
-    async fn checkup(&self, _probes: &[RightsProbe]) -> Vec<Finding> {
+    async fn checkup(&self, _probes: &[PermissionProbe]) -> Vec<Finding> {
         Vec::new()
     }
 
@@ -184,10 +184,10 @@ pub enum Deletion {
     NotEqual,
 }
 
-/// A key that a run would write, to test the user's rights with. It may exist (the key of a template
+/// A key that a run would write, to test the user's permissions with. It may exist (the key of a template
 /// without columns does), so it must not be changed.
 #[derive(Clone, Debug)]
-pub struct RightsProbe {
+pub struct PermissionProbe {
     /// `None`: the key is the tool's own record of its runs.
     pub strategy: Option<String>,
     pub key: Vec<u8>,

@@ -6,7 +6,7 @@ mod url;
 
 use std::sync::Arc;
 
-use crate::application::ports::{Cache, RightsProbe};
+use crate::application::ports::{Cache, PermissionProbe};
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 
@@ -67,7 +67,7 @@ fn kind(url: &str) -> Result<Kind, Failure> {
 pub async fn checkup(
     url: &str,
     options: &ConnectOptions,
-    probes: &[RightsProbe],
+    probes: &[PermissionProbe],
 ) -> (Vec<Finding>, Option<Arc<dyn Cache>>) {
     if let Some(finding) = sqlite::not_there_yet(url) {
         return (vec![finding], None);

@@ -25,13 +25,13 @@ mod named;
 mod node;
 mod parts;
 mod peer;
+mod permissions;
 mod queue;
 mod reach;
 mod read;
 mod replicas;
 mod reply;
 mod requests;
-mod rights;
 mod router;
 mod scan;
 mod sentinel;
@@ -56,8 +56,8 @@ use redis::{Cmd, Pipeline};
 
 use super::url::ConnectOptions;
 use crate::application::ports::{
-    Answer, Cache, Cached, Deletion, Extended, Headroom, Known, MetaStore, Misses, PortionQueue,
-    Replicas, RightsProbe, Usage, WriteOptions, Written,
+    Answer, Cache, Cached, Deletion, Extended, Headroom, Known, MetaStore, Misses, PermissionProbe,
+    PortionQueue, Replicas, Usage, WriteOptions, Written,
 };
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
@@ -171,7 +171,7 @@ impl Cache for RedisCache {
         self.are_fresh(keys, ttl, tolerance).await
     }
 
-    // DEL, a right that hashes need anyway; what is deleted here is small.
+    // DEL, a permission that hashes need anyway; what is deleted here is small.
     async fn remove(&self, keys: &[&[u8]]) -> Answer<Vec<bool>> {
         let delete = move |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("DEL").arg(keys[i]);
@@ -183,7 +183,7 @@ impl Cache for RedisCache {
         self.measure_headroom().await
     }
 
-    async fn checkup(&self, probes: &[RightsProbe]) -> Vec<Finding> {
+    async fn checkup(&self, probes: &[PermissionProbe]) -> Vec<Finding> {
         self.check(probes).await
     }
 

@@ -22,7 +22,7 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::application::ports::{
-    Answer, Cache, Cached, Deletion, Extended, Headroom, MetaStore, Misses, RightsProbe, Usage,
+    Answer, Cache, Cached, Deletion, Extended, Headroom, MetaStore, Misses, PermissionProbe, Usage,
     WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::EntryBatch;
@@ -211,7 +211,7 @@ impl Cache for SqliteCache {
         Err(failure.hint("give the shop's own log with --access-log"))
     }
 
-    async fn checkup(&self, _: &[RightsProbe]) -> Vec<Finding> {
+    async fn checkup(&self, _: &[PermissionProbe]) -> Vec<Finding> {
         self.check().await
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct ServerInfo {
     pub(super) user: Option<String>,
     /// Whether the session is read-only.
     pub(super) read_only: bool,
-    /// An addition about the session's rights.
+    /// An addition about the session's privileges.
     pub(super) writing: &'static str,
     pub(super) statement_timeout: String,
     pub(super) role: Role,

@@ -238,7 +238,7 @@ pub(crate) fn not_compared<'s>(
         let ids: Vec<String> = strategies.iter().map(|strategy| strategy.id.to_string()).collect();
         let ids = first(ids.iter().map(String::as_str), SHOWN_IDS);
         let line = format!("! {ids}: {} could not be compared: {why}", keys(sum));
-        let hint = "    hint: `shopwarm doctor` names the rights that are missing";
+        let hint = "    hint: `shopwarm doctor` names the permissions that are missing";
         let hint = cause::is_denied(why).then(|| hint.to_owned());
         std::iter::once(line).chain(hint)
     });

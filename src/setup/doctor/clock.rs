@@ -10,7 +10,7 @@ use crate::domain::server::ServerZone;
 use crate::domain::session_zone::SessionZone;
 use crate::domain::strategy::Definition;
 
-/// The right to see a PostgreSQL server's configured time zone.
+/// The privilege to see a PostgreSQL server's configured time zone.
 const GRANT: &str =
     "let this user see it: GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO";
 

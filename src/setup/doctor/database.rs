@@ -145,7 +145,7 @@ impl Checks<'_> {
         let order = definition.order_by.clone();
         let plan = match strategy.plan(limit).await {
             Ok(plan) => plan,
-            // PostgreSQL checks the user's rights only here.
+            // PostgreSQL checks the user's privileges only here.
             Err(failure) => return self.found.findings.push(Finding::of(id, &failure)),
         };
         let portions = strategy.portions().await;

@@ -9,18 +9,18 @@ use redis::{RedisError, RedisResult, Value as Reply};
 use super::RedisCache;
 use super::cluster::Cluster;
 use super::node::Node;
+use super::permissions::{Permission, Question, denied, lacks_documents, permissions, questions};
 use super::reply::{pipe, shown};
-use super::rights::{Question, Right, denied, lacks_documents, questions, rights};
 use super::sentinel::Sentinels;
 use super::server_info::{Info, memory, persistence, role, version};
 use super::servers::Servers;
 use super::slots::SLOTS;
-use crate::application::ports::RightsProbe;
+use crate::application::ports::PermissionProbe;
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::Finding;
 
 impl RedisCache {
-    pub(super) async fn check(&self, probes: &[RightsProbe]) -> Vec<Finding> {
+    pub(super) async fn check(&self, probes: &[PermissionProbe]) -> Vec<Finding> {
         let questions = questions(probes);
         let mut pipe = pipe();
         for question in &questions {
@@ -141,12 +141,12 @@ fn findings(
     replies: Vec<RedisResult<Reply>>,
     took: Duration,
 ) -> Vec<Finding> {
-    let mut rights = rights(questions, &replies);
-    let no_documents = lacks_documents(questions, &mut rights);
+    let mut permissions = permissions(questions, &replies);
+    let no_documents = lacks_documents(questions, &mut permissions);
     let at_info = questions.iter().position(|q| q.command == "INFO");
     let info = Info::of(at_info.and_then(|at| replies.into_iter().nth(at)));
-    let writes = rights.iter().find_map(|right| match right {
-        Right::State(error) => Some(error),
+    let writes = permissions.iter().find_map(|permission| match permission {
+        Permission::State(error) => Some(error),
         _ => None,
     });
     let mut findings = vec![reached(&node.peer.place(), &info, took)];
@@ -155,7 +155,7 @@ fn findings(
     let is_said = is_read_only && info.get("role").is_some();
     findings.extend(writes.filter(|_| !is_said).map(|error| takes_no_writes(node, error)));
     findings.extend(no_documents);
-    findings.extend(denied(questions, &rights));
+    findings.extend(denied(questions, &permissions));
     findings.push(memory(&info));
     findings.push(persistence(&info));
     findings

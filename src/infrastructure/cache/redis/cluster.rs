@@ -319,7 +319,7 @@ fn no_map(node: &Node, error: &RedisError) -> Failure {
         Some(failure) if error.code() != Some("NOPERM") => failure,
         refused => refused
             .unwrap_or_else(|| node.peer.denied(error))
-            .hint("a cluster needs +cluster|slots, besides the rights for a single server"),
+            .hint("a cluster needs +cluster|slots, besides the permissions for a single server"),
     }
 }
 

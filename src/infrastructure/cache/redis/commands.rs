@@ -17,7 +17,7 @@ pub(super) const SCRIPT_NEVER: u64 = 0;
 /// as its commands do not see each other's replies.
 ///
 /// A script is not rolled back when a command is denied. So scripts set the TTL first, where it has
-/// no effect: without that right nothing is written, and no key is left without a TTL.
+/// no effect: without that permission nothing is written, and no key is left without a TTL.
 const FILL_MISSING: &str = include_str!("scripts/fill_missing.lua");
 
 /// Arguments of one command of a transaction: an even number, so that pairs stay together.

@@ -5,8 +5,8 @@ use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
 use super::reply::{is_read_only, words};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// Rights that every user needs.
-const RIGHTS: &str = "a run needs +set and +ping, and +select for a database index; hashes +multi +exec +del +hset \
+/// Permissions that every user needs.
+const PERMISSIONS: &str = "a run needs +set and +ping, and +select for a database index; hashes +multi +exec +del +hset \
      +pexpire; --mode only-missing with hashes +eval +exists +hset +pexpire; a version_field +eval +get +hget and these";
 
 const PASSWORD: &str = "the cache refuses the password";
@@ -96,7 +96,7 @@ impl Peer {
                 (CacheDenied, PASSWORD, SIGN_IN)
             }
             None if error.to_string().contains("no permissions") => {
-                let hint = "a database index in the URL needs the right +select";
+                let hint = "a database index in the URL needs the permission +select";
                 (CacheDenied, COMMAND, hint)
             }
             Some("NOAUTH") => {
@@ -111,11 +111,11 @@ impl Peer {
                 let hint = "give it a password or bind it to this host";
                 (CacheDenied, "the cache is in protected mode", hint)
             }
-            Some("NOPERM") if !detail.contains("to access") => (CacheDenied, COMMAND, RIGHTS),
+            Some("NOPERM") if !detail.contains("to access") => (CacheDenied, COMMAND, PERMISSIONS),
             // Before 7.2 a denied command in a script has no error code.
             Some("ERR") if detail.contains("user executing the script") => {
                 let what = "the cache refuses this user a command of a script";
-                (CacheDenied, what, RIGHTS)
+                (CacheDenied, what, PERMISSIONS)
             }
             Some("OOM") => (CacheRefused, "the cache is full", MAKE_ROOM),
             Some("READONLY") => {

@@ -120,7 +120,7 @@ impl Driver for Mysql {
         Ok(columns)
     }
 
-    /// Its process lists need extra rights. So take the query's locks once more: if that times out,
+    /// Its process lists need extra privileges. So take the query's locks once more: if that times out,
     /// somebody waits for a lock on one of its tables.
     async fn who_waits(
         &self,

@@ -30,8 +30,7 @@ const READ_ONLY: [(&str, &str); 3] = [
 /// The setting that every server has.
 const EVERYWHERE: &str = "global.read_only";
 
-const DENIED: &str =
-    "this user lacks the right to query it (GRANT REPLICATION CLIENT, on MariaDB REPLICA MONITOR)";
+const DENIED: &str = "this user lacks the privilege to query it (GRANT REPLICATION CLIENT, on MariaDB REPLICA MONITOR)";
 
 const HAS_REPLICATED: &str = "it has replicated from another server, and this user may not ask \
                               whether it still does (GRANT REPLICA MONITOR)";
@@ -104,7 +103,7 @@ async fn takes_no_writes(
     Ok(None)
 }
 
-/// What a user without rights can see: MariaDB counts its replication threads and keeps its
+/// What a user without privileges can see: MariaDB counts its replication threads and keeps its
 /// replication position. MySQL shows nothing.
 async fn by_public_signs(session: &mut MySqlConnection) -> Role {
     let Some(running) = status(session, "SHOW GLOBAL STATUS LIKE 'Slaves_running'").await else {

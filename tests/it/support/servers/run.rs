@@ -102,7 +102,7 @@ impl Run {
                         .arg("template1")
                         .current_dir(dir);
                     // A statement a line. Tables belong to the administrator, so that a test can
-                    // take the shop's rights away; new databases inherit what is said here.
+                    // take the shop's privileges away; new databases inherit what is said here.
                     succeed(
                         single,
                         "ALTER ROLE admin PASSWORD 'admin-secret'\n\

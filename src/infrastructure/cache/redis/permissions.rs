@@ -8,7 +8,7 @@ use redis::{Cmd, Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::RedisCache;
 use super::reply::{is_transient, shown, words};
-use crate::application::ports::RightsProbe;
+use crate::application::ports::PermissionProbe;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::standing::Kind;
@@ -49,12 +49,12 @@ pub(super) struct Question<'p> {
     pub command: &'static str,
     need: &'static str,
     /// The strategy of the key, if the answer says whether it may be written.
-    key_of: Option<&'p RightsProbe>,
+    key_of: Option<&'p PermissionProbe>,
     pub cmd: Cmd,
 }
 
-/// The right that an answer shows.
-pub(super) enum Right {
+/// The permission that an answer shows.
+pub(super) enum Permission {
     Given,
     /// The user may not run the command, or the server does not know it.
     Denied(String),
@@ -64,7 +64,7 @@ pub(super) enum Right {
     State(RedisError),
 }
 
-impl Right {
+impl Permission {
     pub(super) fn of(reply: &RedisResult<Reply>) -> Self {
         let Err(error) = reply else {
             return Self::Given;
@@ -78,7 +78,7 @@ impl Right {
             "ERR" if detail.starts_with("unknown command") => Self::Denied(words(error)),
             "READONLY" | "OOM" | "MISCONF" => Self::State(error.clone()),
             _ if is_transient(error) => Self::State(error.clone()),
-            // Errors about arguments and redirections come after the check of rights.
+            // Errors about arguments and redirections come after the check of permissions.
             _ => Self::Given,
         }
     }
@@ -168,7 +168,7 @@ fn transactions(need: &'static str) -> [Row; 2] {
 }
 
 /// All questions.
-pub(super) fn questions(probes: &[RightsProbe]) -> Vec<Question<'_>> {
+pub(super) fn questions(probes: &[PermissionProbe]) -> Vec<Question<'_>> {
     let nobody = format!("shopwarm-doctor:{:032x}", fastrand::u128(..)).into_bytes();
     let mut all = Vec::new();
     let mut ask = |rows: &[Row], key: &[u8], key_of| {
@@ -187,7 +187,7 @@ pub(super) fn questions(probes: &[RightsProbe]) -> Vec<Question<'_>> {
         };
         ask(rows, &probe.key, Some(probe));
     }
-    let mut typed: Vec<&RightsProbe> = Vec::new();
+    let mut typed: Vec<&PermissionProbe> = Vec::new();
     for probe in probes.iter().filter(|probe| probe.strategy.is_some()) {
         if !typed.iter().any(|other| other.kind == probe.kind) {
             ask(&rows_of(&probe.kind)[1..], &probe.key, None);
@@ -195,7 +195,7 @@ pub(super) fn questions(probes: &[RightsProbe]) -> Vec<Question<'_>> {
         }
     }
     ask(&EVERY_RUN, b"", None);
-    let has_parts = |probe: &&&RightsProbe| probe.kind != Kind::Text;
+    let has_parts = |probe: &&&PermissionProbe| probe.kind != Kind::Text;
     if let Some(probe) = typed.iter().find(has_parts) {
         ask(&transactions(rows_of(&probe.kind)[0].1), b"", None);
     }
@@ -218,22 +218,28 @@ fn cmd(text: &str, key: &[u8], nobody: &[u8]) -> Cmd {
 }
 
 /// If one command is enough for a purpose, the others are not reported.
-pub(super) fn rights(questions: &[Question<'_>], replies: &[RedisResult<Reply>]) -> Vec<Right> {
-    let mut rights: Vec<Right> = replies.iter().map(Right::of).collect();
-    one_of_several(questions, &mut rights, COMPARING);
-    one_of_several(questions, &mut rights, UNDOING);
-    rights
+pub(super) fn permissions(
+    questions: &[Question<'_>],
+    replies: &[RedisResult<Reply>],
+) -> Vec<Permission> {
+    let mut permissions: Vec<Permission> = replies.iter().map(Permission::of).collect();
+    one_of_several(questions, &mut permissions, COMPARING);
+    one_of_several(questions, &mut permissions, UNDOING);
+    permissions
 }
 
-/// A finding where the server does not know JSON documents; the rights that it shows are no others.
-pub(super) fn lacks_documents(questions: &[Question<'_>], rights: &mut [Right]) -> Option<Finding> {
+/// A finding where the server does not know JSON documents. Then their commands do not count as denied.
+pub(super) fn lacks_documents(
+    questions: &[Question<'_>],
+    permissions: &mut [Permission],
+) -> Option<Finding> {
     let mut strategies: Vec<&str> = Vec::new();
-    for (question, right) in questions.iter().zip(rights) {
-        let is_lacking = matches!(right, Right::Denied(why) if is_unknown(why));
+    for (question, permission) in questions.iter().zip(permissions) {
+        let is_lacking = matches!(permission, Permission::Denied(why) if is_unknown(why));
         if is_lacking && [DOCUMENTS, READING_DOCUMENTS].contains(&question.need) {
             let strategy = question.key_of.and_then(|probe| probe.strategy.as_deref());
             strategies.extend(strategy);
-            *right = Right::Given;
+            *permission = Permission::Given;
         }
     }
     let text = format!("{NO_DOCUMENTS}, which {} needs", strategies.join(", "));
@@ -265,20 +271,20 @@ impl RedisCache {
 }
 
 /// What the user may not do: required commands, keys of strategies, and the rest.
-pub(super) fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Finding> {
-    const CHECK: &str = "cache rights";
-    let asked = || questions.iter().zip(rights);
-    let lacks_must = |(question, right): &(&Question<'_>, &Right)| {
-        matches!(right, Right::Denied(_)) && is_must(question.need)
+pub(super) fn denied(questions: &[Question<'_>], permissions: &[Permission]) -> Vec<Finding> {
+    const CHECK: &str = "cache permissions";
+    let asked = || questions.iter().zip(permissions);
+    let lacks_must = |(question, permission): &(&Question<'_>, &Permission)| {
+        matches!(permission, Permission::Denied(_)) && is_must(question.need)
     };
-    let is_spared = |(question, right): &(&Question<'_>, &Right)| match right {
-        Right::KeyDenied(_) => [RECORD, LOCK, HISTORY, OWN_KEYS].contains(&question.need),
-        Right::Denied(_) => !is_must(question.need),
+    let is_spared = |(question, permission): &(&Question<'_>, &Permission)| match permission {
+        Permission::KeyDenied(_) => [RECORD, LOCK, HISTORY, OWN_KEYS].contains(&question.need),
+        Permission::Denied(_) => !is_must(question.need),
         _ => false,
     };
     let mut findings = Vec::new();
-    let why = asked().find(lacks_must).and_then(|(_, right)| match right {
-        Right::Denied(why) => Some(why),
+    let why = asked().find(lacks_must).and_then(|(_, permission)| match permission {
+        Permission::Denied(why) => Some(why),
         _ => None,
     });
     if let (Some((what, allow)), Some(why)) = (lacking(asked().filter(lacks_must)), why) {
@@ -286,8 +292,8 @@ pub(super) fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Findin
         let finding = Finding::failed(CHECK, FailureKind::CacheDenied, text);
         findings.push(finding.hint(format!("ACL SETUSER USER {allow}")));
     }
-    let keys = asked().filter_map(|(question, right)| match right {
-        Right::KeyDenied(why) => Some((question.key_of?, why.as_str())),
+    let keys = asked().filter_map(|(question, permission)| match permission {
+        Permission::KeyDenied(why) => Some((question.key_of?, why.as_str())),
         _ => None,
     });
     findings.extend(keys_denied(keys));
@@ -307,22 +313,22 @@ fn is_must(need: &str) -> bool {
 }
 
 /// If one command is enough for a purpose, the others are not reported.
-fn one_of_several(questions: &[Question<'_>], rights: &mut [Right], need: &str) {
+fn one_of_several(questions: &[Question<'_>], permissions: &mut [Permission], need: &str) {
     let of_need = || questions.iter().enumerate().filter(|(_, q)| q.need == need);
-    if of_need().any(|(i, _)| !matches!(rights[i], Right::Denied(_))) {
-        of_need().for_each(|(i, _)| rights[i] = Right::Given);
+    if of_need().any(|(i, _)| !matches!(permissions[i], Permission::Denied(_))) {
+        of_need().for_each(|(i, _)| permissions[i] = Permission::Given);
     }
 }
 
 /// Denied commands by purpose, and the ACL rules that allow them.
 fn lacking<'a, 'p: 'a>(
-    denied: impl Iterator<Item = (&'a Question<'p>, &'a Right)>,
+    denied: impl Iterator<Item = (&'a Question<'p>, &'a Permission)>,
 ) -> Option<(String, String)> {
     let mut needs: Vec<(&str, Vec<&str>)> = Vec::new();
     let mut allow: Vec<String> = Vec::new();
-    for (question, right) in denied {
-        let rule = match (right, question.key_of) {
-            (Right::KeyDenied(_), Some(probe)) => format!("~{}", probe.pattern),
+    for (question, permission) in denied {
+        let rule = match (permission, question.key_of) {
+            (Permission::KeyDenied(_), Some(probe)) => format!("~{}", probe.pattern),
             _ => format!("+{}", question.command.to_lowercase()),
         };
         if !allow.contains(&rule) {
@@ -341,7 +347,7 @@ fn lacking<'a, 'p: 'a>(
 }
 
 /// Strategies whose keys this user may not write, those with the same reason together.
-fn keys_denied<'a>(denied: impl Iterator<Item = (&'a RightsProbe, &'a str)>) -> Vec<Finding> {
+fn keys_denied<'a>(denied: impl Iterator<Item = (&'a PermissionProbe, &'a str)>) -> Vec<Finding> {
     let mut reasons: Vec<(&str, Vec<&str>, Vec<String>)> = Vec::new();
     for (probe, why) in denied {
         let Some(strategy) = probe.strategy.as_deref() else {
@@ -361,7 +367,7 @@ fn keys_denied<'a>(denied: impl Iterator<Item = (&'a RightsProbe, &'a str)>) -> 
         let patterns = patterns.join(" ");
         let hint =
             format!("ACL SETUSER USER {patterns}, or leave them out with --exclude {excluded}");
-        Finding::failed("cache rights", FailureKind::CacheDenied, text).hint(hint)
+        Finding::failed("cache permissions", FailureKind::CacheDenied, text).hint(hint)
     };
     reasons.into_iter().map(finding).collect()
 }
