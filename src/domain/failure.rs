@@ -18,7 +18,7 @@ pub enum FailureKind {
     Config,
     /// The database does not answer.
     SourceUnreachable,
-    /// The database refuses: password, role, permission.
+    /// The database refuses: password, role, privilege.
     SourceDenied,
     /// The database does not let this user read what one query reads.
     NotGranted,

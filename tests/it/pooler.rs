@@ -63,8 +63,8 @@ fn is_whole_of(run: Finished, rows: u64) -> Value {
     report
 }
 
-/// What the shop finds on each of the pooler's sessions: its own settings, nothing prepared, and privileges
-/// to write.
+/// What the shop finds on each of the pooler's sessions: its own settings, nothing prepared, and sessions that
+/// may write.
 #[track_caller]
 fn nothing_is_left(pooler: &PgBouncer, database: &Database, fresh: &[String]) {
     assert_eq!(found(pooler, database, fresh.len()), fresh);

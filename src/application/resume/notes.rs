@@ -278,7 +278,7 @@ impl<'a> Notes<'a> {
         if let Some(cache) = &self.cache {
             let key = namespace::unfinished(&self.run.plan.options.prefix);
             let deleted = cache.meta().delete_fields(key.as_bytes(), &ids);
-            // Permissions that allow to write may not allow to delete.
+            // A user who may write may not be allowed to delete.
             if let Ok(Err(_)) = timeout(ASK_TIMEOUT, deleted).await {
                 let empty: Vec<_> = ids.iter().map(|id| (id.clone(), String::new())).collect();
                 let emptied = cache.meta().set_fields(key.as_bytes(), &empty);

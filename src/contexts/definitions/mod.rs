@@ -24,11 +24,12 @@ use self::query::Around;
 use super::registry::Registry;
 use super::shipped::SHIPPED;
 pub use super::sql::owns::Owns;
-use super::sql::parse::{on_deep_stack, ready};
+use super::sql::parse::{on_deep_thread, ready};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::nearest::nearest;
 use crate::domain::parameter::{Parameter, Vars};
 use crate::domain::strategy::{Definition, StrategyId};
+use crate::domain::written::Wrong;
 
 /// All definitions, merged.
 #[derive(Clone, Debug, Default)]
@@ -245,14 +246,19 @@ impl Definitions {
     /// The enabled definitions, each with its fault where it has one. One that is repeated for values
     /// is one for each, unless only the database knows the values. `given`: values of variables.
     pub fn checked(&self, databases: Databases<'_>, given: &Vars) -> Vec<Definition> {
-        // All on one thread. If there is none, each fails by name.
-        let all = || self.checked_one_by_one(databases, given);
-        on_deep_stack(|| Ok(all())).unwrap_or_else(|_| all())
+        let checked = on_deep_thread(|| self.checked_here(databases, given));
+        checked.unwrap_or_else(|refused| {
+            let wrong = Wrong::new("sql", &refused);
+            self.enabled().map(|(id, merged)| merged.faulty(&id, &wrong)).collect()
+        })
     }
 
-    fn checked_one_by_one(&self, databases: Databases<'_>, given: &Vars) -> Vec<Definition> {
+    fn enabled(&self) -> impl Iterator<Item = (StrategyId, &Merged)> {
+        self.merged().filter(|(_, merged)| merged.is_enabled())
+    }
+
+    fn checked_here(&self, databases: Databases<'_>, given: &Vars) -> Vec<Definition> {
         let vars = &self.vars(given);
-        let enabled = self.merged().filter(|(_, merged)| merged.is_enabled());
         let check = |(id, merged): (StrategyId, &Merged)| {
             if self.registry.get(&id).is_some() {
                 let whole = whole(&id, merged);
@@ -266,7 +272,7 @@ impl Definitions {
                 });
             complete.unwrap_or_else(|wrong| vec![merged.faulty(&id, &wrong)])
         };
-        let mut all: Vec<Definition> = enabled.flat_map(check).collect();
+        let mut all: Vec<Definition> = self.enabled().flat_map(check).collect();
         for (earlier, later) in same_keys(&all) {
             let why = self.both_make(&all[earlier], &all[later]);
             // Neither is known to be the one that is meant.

@@ -1,7 +1,7 @@
 //! Parses SQL as the database does, after the lexer has removed everything that could hide a table.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query};
@@ -27,7 +27,7 @@ const STACK_BYTES: usize = 32 * 1024 * 1024;
 /// # Errors
 /// The system has no thread, or no memory for one; no definition is at fault.
 pub fn ready() -> Result<(), Failure> {
-    on_deep_stack(|| Ok(())).map_err(|refused| {
+    on_deep_thread(|| ()).map_err(|refused| {
         let what = "the definitions cannot be checked";
         Failure::new(FailureKind::Internal, what, refused.to_string()).hint(
             "raise the limit on processes and memory: ulimit -u, ulimit -v, or the container's",
@@ -36,29 +36,32 @@ pub fn ready() -> Result<(), Failure> {
 }
 
 thread_local! {
+    /// Whether this thread's stack is deep.
     static IS_DEEP: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work` on a thread with a deep stack, which costs only what is used: on this one if it has one.
+/// Runs `work` on a new thread with a deep stack, which costs only what is used.
 ///
 /// # Errors
-/// What `work` refuses, or there is no thread.
-pub fn on_deep_stack<T: Send>(
+/// There is no thread.
+pub fn on_deep_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, SqlRefused> {
+    let work = || {
+        IS_DEEP.set(true);
+        work()
+    };
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| SqlRefused::NoThread(error.to_string()))?;
+        Ok(thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
+/// Runs `work` here if this thread's stack is deep, else on a new thread.
+pub(super) fn on_deep_stack<T: Send>(
     work: impl FnOnce() -> Result<T, SqlRefused> + Send,
 ) -> Result<T, SqlRefused> {
-    if IS_DEEP.get() {
-        return catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(SqlRefused::TooDeep));
-    }
-    thread::scope(|scope| {
-        let work = || {
-            IS_DEEP.set(true);
-            work()
-        };
-        match thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work) {
-            Ok(thread) => thread.join().unwrap_or(Err(SqlRefused::TooDeep)),
-            Err(error) => Err(SqlRefused::NoThread(error.to_string())),
-        }
-    })
+    let work = || catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(SqlRefused::TooDeep));
+    if IS_DEEP.get() { work() } else { on_deep_thread(work)? }
 }
 
 /// Parses a query, after the lexer has removed everything that could hide a table.

@@ -96,7 +96,7 @@ impl Peer {
                 (CacheDenied, PASSWORD, SIGN_IN)
             }
             None if error.to_string().contains("no permissions") => {
-                let hint = "a database index in the URL needs the permission +select";
+                let hint = "a database index in the URL needs +select";
                 (CacheDenied, COMMAND, hint)
             }
             Some("NOAUTH") => {

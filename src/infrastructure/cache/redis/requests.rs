@@ -10,8 +10,7 @@ use super::reply::{Replies, is_read_only, is_transient};
 use super::router;
 use crate::domain::failure::{Failure, FailureKind};
 
-/// Adds the commands about a key. One type for all of them: with one for each, the router would be
-/// compiled as often.
+/// Adds the commands about a key. A generic parameter instead would compile the router once per closure.
 pub(super) type Add<'q> = &'q (dyn Fn(&mut Pipeline, usize) + Sync);
 
 /// The same number of commands for each key.

@@ -1,7 +1,7 @@
 //! The server's role, clock, open transactions and time zone.
 //!
 //! Our sessions set a zone at their start, which hides the default. Database settings are readable,
-//! and, with the privilege to see it, the server's configuration. Role settings are ignored: the
+//! and so is the server's configuration, for users with the privilege. Role settings are ignored: the
 //! applications' role is not known.
 
 use std::time::{Duration, Instant, SystemTime};
@@ -51,7 +51,7 @@ pub(super) async fn vitals(transaction: &mut Transaction<'_>) -> Answer<SourceVi
     let asked = Instant::now();
     let (is_replica,): (bool,) = transaction.ask("SELECT pg_is_in_recovery()").await?;
     let latency = asked.elapsed();
-    // Without that privilege, other sessions are listed without their transactions.
+    // Without pg_read_all_stats, other sessions are listed without their transactions.
     let active = "SELECT count(*) FROM pg_stat_activity
                   WHERE state = 'active' AND pid <> pg_backend_pid()";
     let (active,): (i64,) = transaction.ask(active).await?;
