@@ -39,18 +39,21 @@ impl From<Exit> for ExitCode {
 
 impl From<FailureKind> for Exit {
     fn from(kind: FailureKind) -> Self {
-        use FailureKind as Kind;
         match kind {
-            Kind::Usage => Self::Usage,
-            Kind::Config => Self::Config,
-            Kind::SourceUnreachable | Kind::SourceLost | Kind::SourceBusy => {
+            FailureKind::Usage => Self::Usage,
+            FailureKind::Config => Self::Config,
+            FailureKind::SourceUnreachable | FailureKind::SourceLost | FailureKind::SourceBusy => {
                 Self::SourceUnreachable
             }
-            Kind::CacheUnreachable => Self::CacheUnreachable,
-            Kind::SourceDenied | Kind::NotGranted | Kind::CacheDenied => Self::Denied,
-            Kind::GaveWay | Kind::Query | Kind::CacheRefused => Self::Incomplete,
-            Kind::Busy => Self::Busy,
-            Kind::Internal => Self::Internal,
+            FailureKind::CacheUnreachable => Self::CacheUnreachable,
+            FailureKind::SourceDenied | FailureKind::NotGranted | FailureKind::CacheDenied => {
+                Self::Denied
+            }
+            FailureKind::GaveWay | FailureKind::Query | FailureKind::CacheRefused => {
+                Self::Incomplete
+            }
+            FailureKind::Busy => Self::Busy,
+            FailureKind::Internal => Self::Internal,
         }
     }
 }

@@ -175,9 +175,9 @@ fn containers(pod: &Value) -> Vec<Value> {
 }
 
 /// A container's own, else its pod's.
-fn right(pod: &Value, container: &Value, name: &str) -> Value {
+fn setting(pod: &Value, container: &Value, name: &str) -> Value {
     let both = [&container["securityContext"], &pod["securityContext"]];
-    let found = both.into_iter().find_map(|rights| rights.get(name));
+    let found = both.into_iter().find_map(|context| context.get(name));
     found.cloned().unwrap_or_default()
 }
 
@@ -189,13 +189,13 @@ fn containers_may_nothing_and_need_little() {
         for (pod, _) in &pods {
             assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
             for container in containers(pod) {
-                let rights = &container["securityContext"];
-                assert_eq!(right(pod, &container, "runAsNonRoot"), true, "{name}");
-                let seccomp = right(pod, &container, "seccompProfile");
+                let context = &container["securityContext"];
+                assert_eq!(setting(pod, &container, "runAsNonRoot"), true, "{name}");
+                let seccomp = setting(pod, &container, "seccompProfile");
                 assert_eq!(seccomp["type"], "RuntimeDefault", "{name}");
-                assert_eq!(rights["readOnlyRootFilesystem"], true, "{name}");
-                assert_eq!(rights["allowPrivilegeEscalation"], false, "{name}");
-                assert_eq!(rights["capabilities"]["drop"][0], "ALL", "{name}");
+                assert_eq!(context["readOnlyRootFilesystem"], true, "{name}");
+                assert_eq!(context["allowPrivilegeEscalation"], false, "{name}");
+                assert_eq!(context["capabilities"]["drop"][0], "ALL", "{name}");
                 let limits = &container["resources"];
                 assert!(limits["limits"]["memory"].is_string(), "{name}");
                 assert!(limits["requests"]["cpu"].is_string(), "{name}");
@@ -383,7 +383,7 @@ fn exit_codes_are_those_of_the_program() {
 
 /// Usage, configuration, refused: and nothing else.
 #[test]
-fn what_a_retry_cannot_mend_is_not_tried_again() {
+fn what_a_retry_cannot_fix_is_not_retried() {
     let fatal = ["Usage", "Config", "Denied"];
     let fatal: BTreeSet<u64> = exits()
         .into_iter()
@@ -459,7 +459,7 @@ fn the_image_runs_shopwarm_and_not_as_root() {
     for name in MANIFESTS {
         for (pod, _) in pods(name) {
             for container in containers(&pod).iter().filter(|c| c["name"] == "shopwarm") {
-                let id = right(&pod, container, "runAsUser").as_u64();
+                let id = setting(&pod, container, "runAsUser").as_u64();
                 let ours = Some(u64::from(numbers[0]));
                 assert_eq!(id, ours, "{name}: not the image's user");
             }

@@ -63,8 +63,7 @@ fn is_whole_of(run: Finished, rows: u64) -> Value {
     report
 }
 
-/// What the shop finds on each of the pooler's sessions: its own settings, nothing prepared, and sessions that
-/// may write.
+/// Each of the pooler's sessions has the shop's own settings and nothing prepared, and is not read-only.
 #[track_caller]
 fn nothing_is_left(pooler: &PgBouncer, database: &Database, fresh: &[String]) {
     assert_eq!(found(pooler, database, fresh.len()), fresh);

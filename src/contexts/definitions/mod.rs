@@ -25,6 +25,7 @@ use super::registry::Registry;
 use super::shipped::SHIPPED;
 pub use super::sql::owns::Owns;
 use super::sql::parse::{on_deep_thread, ready};
+use super::sql::refusal::SqlRefused;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::nearest::nearest;
 use crate::domain::parameter::{Parameter, Vars};
@@ -247,10 +248,12 @@ impl Definitions {
     /// is one for each, unless only the database knows the values. `given`: values of variables.
     pub fn checked(&self, databases: Databases<'_>, given: &Vars) -> Vec<Definition> {
         let checked = on_deep_thread(|| self.checked_here(databases, given));
-        checked.unwrap_or_else(|refused| {
-            let wrong = Wrong::new("sql", &refused);
-            self.enabled().map(|(id, merged)| merged.faulty(&id, &wrong)).collect()
-        })
+        checked.unwrap_or_else(|refused| self.all_faulty(&refused))
+    }
+
+    fn all_faulty(&self, refused: &SqlRefused) -> Vec<Definition> {
+        let wrong = Wrong::new("sql", refused);
+        self.enabled().map(|(id, merged)| merged.faulty(&id, &wrong)).collect()
     }
 
     fn enabled(&self) -> impl Iterator<Item = (StrategyId, &Merged)> {
@@ -375,6 +378,18 @@ mod tests {
                     "ordering/recent-orders",
                 ]
             );
+        }
+    }
+
+    #[test]
+    fn without_a_thread_no_definition_passes_unchecked() {
+        let all = Definitions::load(&[], &Registry::default()).expect("the shipped ones");
+        let checked = all.all_faulty(&SqlRefused::NoThread("no memory".to_owned()));
+        assert_eq!(checked.len(), all.checked(&[POSTGRES], &Vars::default()).len());
+        for definition in checked {
+            let fault = definition.fault.map(|fault| fault.to_string()).unwrap_or_default();
+            let id = definition.spec.id.to_string();
+            assert!(fault.contains(&id) && fault.contains("no memory"), "{id}: {fault}");
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! To add a database, see `docs/architecture.md`, "Where a change goes".
 
-// What only a left-out database needs is dead code.
+// In a build without one of the databases, code that only it needs is dead.
 #![cfg_attr(not(all(feature = "mysql", feature = "postgres")), allow(dead_code))]
 
 mod adapter;
@@ -81,13 +81,17 @@ const DATABASES: &[&Adapter] = &[
 fn database(url: &str) -> Result<&'static Adapter, Failure> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     let found = DATABASES.iter().find(|database| database.schemes.contains(&scheme));
-    found.copied().ok_or_else(|| match scheme {
-        "postgres" | "postgresql" | "mysql" | "mariadb" => {
-            invalid_url("this shopwarm was built without that database")
-                .hint("build it with its feature, postgres or mysql: cargo install --path .")
-        }
-        _ => invalid_url("it must begin with postgres://, mysql://, mariadb:// or sqlite:"),
-    })
+    found.copied().ok_or_else(|| unsupported(scheme))
+}
+
+fn unsupported(scheme: &str) -> Failure {
+    let feature = match scheme {
+        "postgres" | "postgresql" => "postgres",
+        "mysql" | "mariadb" => "mysql",
+        _ => return invalid_url("it must begin with postgres://, mysql://, mariadb:// or sqlite:"),
+    };
+    invalid_url(format!("this shopwarm was built without the feature {feature}"))
+        .hint(format!("install it with: cargo install --path . --features {feature}"))
 }
 
 #[cfg(test)]
@@ -106,4 +110,21 @@ pub mod grammars {
     pub const POSTGRES: &Grammar = &super::postgres::dialect::GRAMMAR;
     pub const MYSQL: &Grammar = &super::mysql::dialect::GRAMMAR;
     pub const SQLITE: &Grammar = &super::sqlite::dialect::GRAMMAR;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unsupported;
+
+    #[test]
+    fn a_build_without_a_database_names_its_feature() {
+        for (scheme, words) in [
+            ("postgresql", "--features postgres"),
+            ("mariadb", "--features mysql"),
+            ("mongodb", "postgres://USER"),
+        ] {
+            let hint = unsupported(scheme).hint.unwrap_or_default();
+            assert!(hint.contains(words), "{scheme}: {hint}");
+        }
+    }
 }

@@ -45,7 +45,7 @@ pub(super) async fn check(
     if let Some(cache) = cache {
         findings.extend(match timeout(TIMEOUT, compare(strategy, cache, &sample)).await {
             Ok(Ok(compared)) => compared.finding(id),
-            // The check of permissions names what this user may not do.
+            // The permission check names what this user is not allowed to do.
             Ok(Err(failure)) if failure.kind == FailureKind::CacheDenied => None,
             Ok(Err(failure)) => Some(unread(id, &failure)),
             Err(_) => Some(no_time(id, "cached values", "cache")),

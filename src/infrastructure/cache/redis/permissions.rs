@@ -78,7 +78,7 @@ impl Permission {
             "ERR" if detail.starts_with("unknown command") => Self::Denied(words(error)),
             "READONLY" | "OOM" | "MISCONF" => Self::State(error.clone()),
             _ if is_transient(error) => Self::State(error.clone()),
-            // Errors about arguments and redirections come after the check of permissions.
+            // Errors about arguments and redirections come after the permission check.
             _ => Self::Given,
         }
     }
